@@ -1,0 +1,78 @@
+import type { Config } from "../config/index.ts";
+import type { Clock } from "../core/index.ts";
+import type { LarderApi } from "../library/index.ts";
+import type { LogSettings } from "./log-sink.ts";
+import type { Output } from "./output.ts";
+import type { TextStream } from "./text-stream.ts";
+
+/** This process owns the home and has its library open. */
+export interface OpenedHome {
+  readonly library: LarderApi;
+  /** Stops transfers keeping what can be resumed, closes everything, lets the home go. */
+  close(): Promise<void>;
+}
+
+/** A server that listens. */
+export interface Serving {
+  /** `http://127.0.0.1:7420` */
+  readonly url: string;
+  readonly socketPath: string;
+  /** Drains, closes, lets the home go; within the configured time. */
+  close(): Promise<void>;
+}
+
+/** Who holds a home. */
+export interface Holder {
+  readonly pid: number | null;
+  readonly verb: string | null;
+  readonly startedAtS: number | null;
+}
+
+/** What can be seen of a home without owning it. */
+export interface HomeReport {
+  readonly exists: boolean;
+  /** Permission bits. */
+  readonly mode: number | null;
+  readonly writable: boolean;
+  readonly locked: boolean;
+  readonly holder: Holder | null;
+  readonly registry: { readonly state: "ok" | "missing" | "unreadable"; readonly schema: number | null };
+  /** The newest schema that this executable reads. */
+  readonly schemaKnown: number;
+  readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | null;
+}
+
+/** What the verbs need and this folder may not import: built in wire.ts. */
+export interface CliParts {
+  /** Takes the home for this process. @throws {LarderError} HOME_LOCKED after `waitMs`, and what opening gives. */
+  openHome(config: Config, options: { readonly verb: string; readonly waitMs: number }): Promise<OpenedHome>;
+  /** @throws {LarderError} HOME_LOCKED, PORT_IN_USE, CONFIG, SCHEMA_NEWER. */
+  serve(config: Config, options: { readonly waitMs: number }): Promise<Serving>;
+  inspectHome(config: Config): Promise<HomeReport>;
+  /** The socket of the home's owner. */
+  socketPath(config: Config): string;
+}
+
+/** The process around a verb. */
+export interface CliEnvironment {
+  /** Without the executable's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
+  readonly clock: Clock;
+  /** Aborts at the first SIGINT or SIGTERM; the reason is the signal's name. */
+  readonly signal: AbortSignal;
+  readonly parts: CliParts;
+  /** Called once, when it is known where log records go. */
+  configureLog(settings: LogSettings): void;
+}
+
+/** What the handler of a verb gets. */
+export interface VerbContext extends CliEnvironment {
+  readonly verb: string;
+  readonly config: Config;
+  readonly output: Output;
+}

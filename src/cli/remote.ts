@@ -1,0 +1,189 @@
+import { isLarderError } from "../core/index.ts";
+import type {
+  HealthView,
+  ImportRequest,
+  JobView,
+  LarderApi,
+  ModelPage,
+  ModelView,
+  PathView,
+  PullLimits,
+  PullRequest,
+  PullView,
+  RemoveView,
+  TokenView,
+  UpkeepRequest,
+} from "../library/index.ts";
+import { readNdjson } from "./ndjson.ts";
+import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
+
+const NDJSON = "application/x-ndjson";
+
+/** Tries the socket of a home. Undefined when nobody listens there: no file, or one that a killed owner left. */
+export async function connectOwner(socketPath: string): Promise<LarderApi | undefined> {
+  try {
+    await askOwner(socketPath, "/health/live");
+  } catch (error) {
+    if (isLarderError(error, "SHUTTING_DOWN")) return undefined;
+    throw error;
+  }
+  return new RemoteLarder(socketPath);
+}
+
+/** The use cases asked of the owner's API. */
+class RemoteLarder implements LarderApi {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  pull(request: PullRequest): Promise<PullView> {
+    return this.#json("/api/models/download", { method: "POST", body: request });
+  }
+
+  async listPulls(options: { readonly limit?: number; readonly active?: boolean } = {}): Promise<PullView[]> {
+    return (await this.#json<{ pulls: PullView[] }>("/api/pulls", { query: options })).pulls;
+  }
+
+  getPull(id: string): Promise<PullView> {
+    return this.#json(`/api/pulls/${part(id)}`);
+  }
+
+  watchPull(id: string, signal?: AbortSignal): AsyncIterable<PullView> {
+    return this.#watch(`/api/pulls/${part(id)}/events`, signal);
+  }
+
+  pausePull(id: string): Promise<PullView> {
+    return this.#json(`/api/pulls/${part(id)}/pause`, { method: "POST" });
+  }
+
+  resumePull(id: string): Promise<PullView> {
+    return this.#json(`/api/pulls/${part(id)}/resume`, { method: "POST" });
+  }
+
+  cancelPull(id: string): Promise<PullView> {
+    return this.#json(`/api/pulls/${part(id)}`, { method: "DELETE" });
+  }
+
+  getLimits(): Promise<PullLimits> {
+    return this.#json("/api/limits");
+  }
+
+  setLimits(limits: Partial<PullLimits>): Promise<PullLimits> {
+    return this.#json("/api/limits", { method: "PUT", body: limits });
+  }
+
+  list(
+    query: { readonly q?: string; readonly limit?: number; readonly cursor?: string },
+  ): Promise<ModelPage> {
+    return this.#json("/api/models/library", { query });
+  }
+
+  describe(reference: string): Promise<ModelView> {
+    return this.#json(`/api/models/${names(reference)}`);
+  }
+
+  remove(reference: string): Promise<RemoveView> {
+    return this.#json(`/api/models/${names(reference)}`, { method: "DELETE" });
+  }
+
+  setAlias(
+    model: string,
+    alias: string,
+    version: string,
+  ): Promise<{ readonly model: string; readonly alias: string; readonly version: string }> {
+    const path = `/api/models/${names(model)}/aliases/${part(alias)}`;
+    return this.#json(path, { method: "PUT", body: { version } });
+  }
+
+  async removeAlias(model: string, alias: string): Promise<void> {
+    await this.#ask(`/api/models/${names(model)}/aliases/${part(alias)}`, { method: "DELETE" });
+  }
+
+  path(reference: string): Promise<PathView> {
+    return this.#json(`/api/models/${names(reference)}/path`);
+  }
+
+  importPath(request: ImportRequest): Promise<JobView> {
+    return this.#json("/api/models/import", { method: "POST", body: request });
+  }
+
+  verify(request: UpkeepRequest): Promise<JobView> {
+    return this.#json("/api/verify", { method: "POST", body: request });
+  }
+
+  repair(request: UpkeepRequest): Promise<JobView> {
+    return this.#json("/api/repair", { method: "POST", body: request });
+  }
+
+  gc(request: UpkeepRequest): Promise<JobView> {
+    return this.#json("/api/gc", { method: "POST", body: request });
+  }
+
+  async listJobs(): Promise<JobView[]> {
+    return (await this.#json<{ jobs: JobView[] }>("/api/jobs")).jobs;
+  }
+
+  getJob(id: string): Promise<JobView> {
+    return this.#json(`/api/jobs/${part(id)}`);
+  }
+
+  watchJob(id: string, signal?: AbortSignal): AsyncIterable<JobView> {
+    return this.#watch(`/api/jobs/${part(id)}/events`, signal);
+  }
+
+  cancelJob(id: string): Promise<JobView> {
+    return this.#json(`/api/jobs/${part(id)}`, { method: "DELETE" });
+  }
+
+  createToken(
+    request: {
+      readonly name: string;
+      readonly scopes: readonly TokenView["scopes"][number][];
+      readonly expires_in_s?: number;
+    },
+  ): Promise<TokenView> {
+    return this.#json("/api/tokens", { method: "POST", body: request });
+  }
+
+  async listTokens(): Promise<TokenView[]> {
+    return (await this.#json<{ tokens: TokenView[] }>("/api/tokens")).tokens;
+  }
+
+  async removeToken(id: string): Promise<void> {
+    await this.#ask(`/api/tokens/${part(id)}`, { method: "DELETE" });
+  }
+
+  health(): Promise<HealthView> {
+    return this.#json("/health/ready");
+  }
+
+  #ask(path: string, ask?: Ask): Promise<Response> {
+    return askOwner(this.#socketPath, path, ask);
+  }
+
+  async #json<T>(path: string, ask?: Ask): Promise<T> {
+    return await (await this.#ask(path, ask)).json() as T;
+  }
+
+  async *#watch<T>(path: string, signal?: AbortSignal): AsyncGenerator<T> {
+    const { body } = await this.#ask(path, { accept: NDJSON, signal });
+    if (body === null) return;
+    try {
+      yield* readNdjson<T>(body);
+    } catch (error) {
+      throw isGone(error) ? ownerGone(error) : error;
+    }
+  }
+}
+
+/** One segment of a path. */
+function part(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** A model or a reference in a path: its slashes stay. */
+function names(text: string): string {
+  return text.split("/").map(encodeURIComponent).join("/");
+}

@@ -1,0 +1,48 @@
+import { LarderError } from "../../core/index.ts";
+import type { PathView } from "../../library/index.ts";
+import { withApi } from "../session.ts";
+import { addExample, type Verb } from "../verb.ts";
+
+interface PathOptions {
+  readonly file?: string | true;
+}
+
+export const path: Verb = (program, cli) => {
+  const command = program.command("path")
+    .description(
+      "print the folder where a version's files have their real names, for engines on this machine",
+    )
+    .argument("<reference>", "model[@version-or-alias]")
+    .option(
+      "--file [name]",
+      "print the path of this file instead; the name may be left out when there is only one",
+    );
+  addExample(command, "llama-server --model $(larder path acme/tiny --file)");
+  command.action(cli.action<PathOptions>(async (context, { args: [reference = ""], options }) => {
+    const view = await withApi(context, ({ api }) => api.path(reference));
+    // Chosen before anything is printed, so that a wrong --file leaves no answer behind.
+    const chosen = options.file === undefined ? view.folder : fileOf(view, options.file);
+    context.output.document(options.file === undefined ? view : { ...view, local_path: chosen });
+    context.output.line(chosen);
+  }));
+};
+
+function fileOf(view: PathView, name: string | true): string {
+  const [only, another] = view.files;
+  const file = name === true ? (another ? undefined : only) : view.files.find((one) => one.path === name);
+  if (file) return file.local_path;
+  const names = view.files.slice(0, 20).map((one) => one.path).join(", ");
+  if (name === true) {
+    throw new LarderError("USAGE", `Cannot choose a file of ${view.model}@${view.version}: it has several`, {
+      field: "file",
+      hint: `Give --file with one of: ${names}.`,
+    });
+  }
+  throw new LarderError(
+    "FILE_NOT_FOUND",
+    `Cannot find ${JSON.stringify(name)} in ${view.model}@${view.version}`,
+    {
+      hint: `It has: ${names}.`,
+    },
+  );
+}

@@ -1,0 +1,3 @@
+export * from "./load.ts";
+export { CONFIG_KEYS, type ConfigKey, type ConfigName } from "./schema.ts";
+export { parseBytes } from "./values.ts";

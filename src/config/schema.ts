@@ -1,0 +1,82 @@
+import { z } from "zod";
+import {
+  ADDRESS_ALLOWED,
+  bytes,
+  choice,
+  hostName,
+  integer,
+  list,
+  origin,
+  ORIGIN_ALLOWED,
+  seconds,
+} from "./values.ts";
+
+const HOST_LIST = "host names or IP addresses, without port";
+
+const hostValue = z.string({ error: ADDRESS_ALLOWED }).transform((text, context) => {
+  const host = hostName(text.replace(/^\[(.*)\]$/, "$1"));
+  if (host !== undefined) return host;
+  context.addIssue({ code: "custom", message: ADDRESS_ALLOWED });
+  return z.NEVER;
+});
+
+const GIB = 2 ** 30;
+const DAY_S = 86_400;
+
+/**
+ * Every setting. Names here are camelCase; `larder.toml` has them in snake_case, flags in kebab-case, the environment as
+ * `LARDER_` and upper case. Defaults that depend on the surroundings (`home`, `logFormat`) are the loader's.
+ */
+export const configSchema = z.strictObject({
+  home: z.string({ error: "a folder" }).min(1, "a folder").describe("folder that holds everything"),
+  host: hostValue.default("127.0.0.1").describe("address to listen on"),
+  port: integer(0, 65535).default(7420).describe("port to listen on; 0 takes a free one"),
+  allowOrigins: list(origin, ORIGIN_ALLOWED).default([])
+    .describe("origins that may be plain http: or have a private or loopback address, comma-separated"),
+  allowHosts: list(hostName, HOST_LIST).default([])
+    .describe("further names that clients may use for this server, comma-separated"),
+  logFormat: choice("json", "text").describe("form of the log (default: text on a terminal, else json)"),
+  logLevel: choice("debug", "info", "warning", "error").default("info").describe("what is logged"),
+  pullsAtOnce: integer(1, 64).default(3).describe("pulls that transfer at once"),
+  connectionsPerPull: integer(1, 16).default(4).describe("ranges of one file that are fetched at once"),
+  rateBytesPerS: bytes(0).default(0).describe("limit of all transfers together; 0 is none"),
+  stallS: seconds(0.05, 3600).default(30).describe("a transfer without a byte for so long has failed"),
+  crawlBytesPerS: bytes(0).default(1024).describe("a transfer slower than this for crawl-s has failed"),
+  crawlS: seconds(0.05, DAY_S).default(60).describe("time over which crawling is measured"),
+  connectS: seconds(0.05, 600).default(10).describe("limit for name look-up and connection"),
+  headersS: seconds(0.05, 600).default(30).describe("limit for an upstream's first answer"),
+  tries: integer(1, 100).default(6).describe("tries per mirror"),
+  decompressBytesMax: bytes(1).default(64 * GIB).describe("limit for what a .gz or .zst source unpacks to"),
+  gcGraceS: seconds(0, 366 * DAY_S).default(3600).describe("gc leaves younger files alone"),
+  waitS: seconds(0, DAY_S).default(30).describe("how long to wait for a home that another process owns"),
+  connectionsMax: integer(1, 1_000_000).default(1024).describe("requests served at once"),
+  bodyBytesMax: bytes(1024).default(2 ** 20).describe("limit for the body of a request"),
+  shutdownS: seconds(0, 600).default(4).describe("how long a stop waits for running requests"),
+});
+
+export type ConfigValues = z.output<typeof configSchema>;
+export type ConfigName = keyof ConfigValues;
+
+export interface ConfigKey {
+  /** In code and in parsed flags: `pullsAtOnce`. */
+  readonly name: ConfigName;
+  /** In `larder.toml`: `pulls_at_once`. */
+  readonly key: string;
+  /** `--pulls-at-once`. */
+  readonly flag: string;
+  /** `LARDER_PULLS_AT_ONCE`. */
+  readonly env: string;
+  readonly description: string;
+}
+
+/** The settings as data: for registering flags and for showing what is in force. */
+export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.shape).map(([name, value]) => {
+  const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return {
+    name: name as ConfigName,
+    key,
+    flag: `--${key.replaceAll("_", "-")}`,
+    env: `LARDER_${key.toUpperCase()}`,
+    description: value.description ?? "",
+  };
+});

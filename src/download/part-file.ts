@@ -1,0 +1,130 @@
+import { fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
+import { CHUNK_BYTES, type Digest, diskError, Sha256 } from "../core/index.ts";
+import {
+  decodeJournal,
+  encodeBegun,
+  encodeHeader,
+  encodeRecord,
+  type Journal,
+  type JournalHeader,
+} from "./journal.ts";
+import type { WritebackHint } from "./writeback.ts";
+
+const READ_BYTES = 1024 * 1024;
+/** 20,000 chunks (100 GB) written and hashed take 1.8 MB. */
+const JOURNAL_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A part and its journal, by descriptor, from the thread that writes them. */
+export class PartFile {
+  #hintedBytes = 0;
+
+  constructor(
+    private readonly fd: number,
+    private readonly journalFd: number,
+    private readonly writeback: WritebackHint,
+  ) {}
+
+  /** What an earlier process noted; undefined when there is nothing usable. */
+  readJournal(): Journal | undefined {
+    const { size } = fstatSync(this.journalFd);
+    if (size === 0 || size > JOURNAL_BYTES_MAX) return undefined;
+    return decodeJournal(this.#read(this.journalFd, 0, size));
+  }
+
+  sizeBytes(): number {
+    return fstatSync(this.fd).size;
+  }
+
+  /** Empties part and journal and notes what the bytes to come belong to. */
+  begin(header: JournalHeader | undefined): void {
+    this.#guarded(() => {
+      ftruncateSync(this.journalFd, 0);
+      ftruncateSync(this.fd, 0);
+      if (header) {
+        this.#append(encodeHeader(header));
+        ftruncateSync(this.fd, header.totalBytes);
+      }
+    });
+    this.#hintedBytes = 0;
+  }
+
+  /** Cuts or extends the part: a tail that does not belong to it is gone, a missing one reads as zeros. */
+  setSize(totalBytes: number): void {
+    this.#guarded(() => ftruncateSync(this.fd, totalBytes));
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    this.#guarded(() => {
+      let written = 0;
+      while (written < bytes.byteLength) {
+        written += writeSync(this.fd, bytes, written, bytes.byteLength - written, position + written);
+      }
+    });
+  }
+
+  noteWritten(index: number): void {
+    this.#guarded(() => this.#append(encodeRecord(index)));
+  }
+
+  noteBegun(index: number, writtenBytes: number): void {
+    this.#guarded(() => this.#append(encodeBegun(index, writtenBytes)));
+  }
+
+  noteHashed(index: number, digest: Digest): void {
+    this.#guarded(() => this.#append(encodeRecord(index, digest)));
+  }
+
+  startFlushing(frontBytes: number): void {
+    this.#hintedBytes = this.writeback.after(this.fd, this.#hintedBytes, frontBytes);
+  }
+
+  /** Digest of a part that is one chunk at most. */
+  digestSmall(sizeBytes: number): Digest {
+    const hash = new Sha256();
+    for (let at = 0; at < sizeBytes; at += READ_BYTES) {
+      hash.update(this.#read(this.fd, at, Math.min(READ_BYTES, sizeBytes - at)));
+    }
+    return hash.digest();
+  }
+
+  /** Copies a chunk from another file if it has the digest there; false when it has not. */
+  copyChunk(
+    source: { readonly fd: number; readonly offset: number; readonly digest: Digest },
+    start: number,
+    end: number,
+  ): boolean {
+    const bytes = new Uint8Array(Math.min(CHUNK_BYTES, end - start));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const count = readSync(source.fd, bytes, filled, bytes.length - filled, source.offset + filled);
+      if (count === 0) return false;
+      filled += count;
+    }
+    if (new Sha256().update(bytes).digest() !== source.digest) return false;
+    this.write(bytes, start);
+    return true;
+  }
+
+  #append(bytes: Uint8Array): void {
+    writeSync(this.journalFd, bytes);
+  }
+
+  #read(fd: number, from: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = readSync(fd, bytes, filled, length - filled, from + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw diskError(error, "write the download to disk");
+    }
+  }
+}

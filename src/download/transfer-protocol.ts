@@ -1,0 +1,71 @@
+import type { Digest, ErrorRecord } from "../core/index.ts";
+import type { NetPolicy } from "../net/index.ts";
+import type { ChunkCopy, TransferTuning } from "./types.ts";
+
+/** What the transfer worker is told once, before its first job. */
+export interface TransferSetup {
+  readonly net: NetPolicy;
+  readonly tuning: TransferTuning;
+  readonly rateBytesPerS: number;
+}
+
+/** One run over a part. Structured-cloned to the worker. */
+export interface TransferJob {
+  readonly id: number;
+  readonly fd: number;
+  readonly journalFd: number;
+  readonly mirrors: readonly string[];
+  readonly digest?: Digest;
+  readonly sizeBytes?: number;
+  readonly copies: readonly ChunkCopy[];
+  readonly connections: number;
+  /** Every chunk can be checked by itself, so bytes of different mirrors may be mixed. */
+  readonly chunksKnown: boolean;
+  /** Ignore what is there. */
+  readonly fresh: boolean;
+  /** Take all bytes from one mirror: going on with another one starts from zero. */
+  readonly unmixed: boolean;
+  /** Chunks that are there but wrong. */
+  readonly refetch: readonly number[];
+}
+
+export interface TransferOutcome {
+  readonly totalBytes: number;
+  /** Of a file that is one chunk at most; longer ones are hashed by the follower. */
+  readonly digest?: Digest;
+  readonly bytesFetched: number;
+  readonly chunksFetched: number;
+  /** Indexes of the mirrors that bytes came from. */
+  readonly contributors: readonly number[];
+  /** Some bytes were there before this run. */
+  readonly resumed: boolean;
+}
+
+export type TransferEvent =
+  /** The worker waits for `go` before it writes. Comes again when it starts from zero. */
+  | {
+    readonly type: "begin";
+    readonly job: number;
+    readonly totalBytes: number | undefined;
+    /** Nothing of what was there is kept. */
+    readonly fresh: boolean;
+    readonly recorded: ReadonlyArray<readonly [number, Digest]>;
+  }
+  | {
+    readonly type: "progress";
+    readonly job: number;
+    readonly frontBytes: number;
+    readonly bytesDone: number;
+    readonly bytesFetched: number;
+    readonly connections: number;
+    readonly resumable: boolean | undefined;
+  };
+
+export type TransferResult =
+  | { readonly ok: true; readonly outcome: TransferOutcome }
+  | {
+    readonly ok: false;
+    readonly error: ErrorRecord | undefined;
+    readonly contributors: readonly number[];
+    readonly bytesFetched: number;
+  };

@@ -1,0 +1,48 @@
+import { Hono } from "hono";
+import type { Library } from "../library/index.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { HttpEnv } from "./exchange.ts";
+import type { AccessGuard } from "./guard/access.ts";
+import { jsonBodiesOnly, limitBodies, routeGuard } from "./guard/route-guards.ts";
+import { healthRoutes } from "./native/health.ts";
+import { jobRoutes } from "./native/jobs.ts";
+import { modelRoutes } from "./native/models.ts";
+import { pullRoutes } from "./native/pulls.ts";
+import { tokenRoutes } from "./native/tokens.ts";
+import { NoRouteError } from "./problem.ts";
+import { asLarderError } from "./validate.ts";
+
+export interface AppParts {
+  readonly library: Library;
+  readonly access: AccessGuard;
+  readonly metrics: Metrics;
+  readonly bodyBytesMax: number;
+  /** Aborts when the server stops: streams of events end. */
+  readonly stopped: AbortSignal;
+}
+
+const METHODS = ["GET", "POST", "PUT", "DELETE"];
+
+/** Every route but that of the files. Errors go up to the handler, which has the one place that answers them. */
+export function createApp({ library, access, metrics, bodyBytesMax, stopped }: AppParts): Hono<HttpEnv> {
+  const allow = routeGuard(access);
+  const app = new Hono<HttpEnv>();
+  app.use(limitBodies(bodyBytesMax), jsonBodiesOnly);
+  app.route("/", healthRoutes(library, allow, metrics));
+  app.route("/", modelRoutes(library, allow));
+  app.route("/", pullRoutes(library, allow, stopped));
+  app.route("/", jobRoutes(library, allow, stopped));
+  app.route("/", tokenRoutes(library, allow));
+  app.onError((error) => {
+    throw asLarderError(error);
+  });
+  app.notFound((c) => {
+    throw new NoRouteError(METHODS.filter((method) => hasHandler(app, method, c.req.path)));
+  });
+  return app;
+}
+
+/** Beside the two middlewares that stand before every route. */
+function hasHandler(app: Hono<HttpEnv>, method: string, path: string): boolean {
+  return app.router.match(method, path)[0].length > 2;
+}

@@ -1,0 +1,226 @@
+import { fstatSync } from "node:fs";
+import { CHUNK_BYTES, type Digest, type ErrorCode, isLarderError, LarderError } from "../core/index.ts";
+import type { ChunkCopy, Downloader, DownloadOutcome, DownloadProgress } from "../download/index.ts";
+import type { Registry } from "../registry/index.ts";
+import type { BlobStore, Part, Reservation } from "../store/index.ts";
+import { type PlannedFile, sourceKey, transferKey } from "./pull-plan.ts";
+
+/** A committed and recorded blob. */
+export interface FetchedBlob {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly bytesFetched: number;
+  readonly chunksFetched: number;
+  /** Ends the pin that keeps the blob until a row points to it. */
+  readonly release: () => void;
+}
+
+interface Committed extends FetchedBlob {
+  readonly chunkDigests: Uint8Array;
+}
+
+export interface FetchOptions {
+  readonly signal: AbortSignal;
+  readonly connections: number;
+  readonly onProgress: (progress: DownloadProgress) => void;
+}
+
+/** After these a part holds nothing that a later try could use. */
+const WORTHLESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "DIGEST_MISMATCH",
+  "SIZE_MISMATCH",
+  "CORRUPT_SOURCE",
+  "DECOMPRESS_LIMIT",
+]);
+
+const BLOCK_BYTES = 512;
+
+/** Makes one file a blob: present, resumed, copied chunk by chunk, fetched, decompressed; then committed and recorded. */
+export class FileFetcher {
+  constructor(
+    private readonly deps: {
+      readonly registry: Pick<Registry, "findBlob" | "recordBlob" | "findChunks">;
+      readonly store: Pick<BlobStore, "open" | "openPart" | "pin" | "reserve" | "blobPath">;
+      readonly downloader: Pick<Downloader, "download" | "decompress">;
+      readonly decompressBytesMax: number;
+    },
+  ) {}
+
+  async fetch(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
+    return this.#findPresent(file) ??
+      await (file.encoding === undefined
+        ? this.#fetchPlain(file, options)
+        : this.#fetchEncoded(file, options));
+  }
+
+  #findPresent(file: PlannedFile): FetchedBlob | undefined {
+    const row = file.digest === undefined ? undefined : this.deps.registry.findBlob(file.digest);
+    if (row?.state !== "intact") return undefined;
+    if (file.sizeBytes !== undefined && file.sizeBytes !== row.sizeBytes) {
+      throw sizeMismatch(file.sizeBytes, row.sizeBytes);
+    }
+    try {
+      this.deps.store.open(row.digest, row.sizeBytes);
+    } catch (error) {
+      if (isLarderError(error, "BLOB_MISSING") || isLarderError(error, "BLOB_DAMAGED")) return undefined;
+      throw error;
+    }
+    const { digest, sizeBytes } = row;
+    return { digest, sizeBytes, bytesFetched: 0, chunksFetched: 0, release: this.deps.store.pin(digest) };
+  }
+
+  async #fetchPlain(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
+    const copies = await this.#localChunks(file);
+    return await this.#record(this.#withPart(transferKey(file), async (part, hold) => {
+      const outcome = await this.deps.downloader.download({
+        mirrors: file.urls,
+        ...(file.digest === undefined ? {} : { digest: file.digest }),
+        ...(file.sizeBytes === undefined ? {} : { sizeBytes: file.sizeBytes }),
+        ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
+        copies,
+        ...options,
+        onTotal: async (totalBytes) => hold(await this.deps.store.reserve(missingBytes(part, totalBytes))),
+      }, part);
+      return await this.#commit(part, outcome);
+    }));
+  }
+
+  /** Two parts: the source as it comes, which can be resumed, and what it unpacks to. */
+  async #fetchEncoded(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
+    return await this.#record(this.#withPart(sourceKey(file), async (source, holdSource) => {
+      const fetched = await this.deps.downloader.download({
+        mirrors: file.urls,
+        ...(file.sourceDigest === undefined ? {} : { digest: file.sourceDigest }),
+        ...(file.sourceSizeBytes === undefined ? {} : { sizeBytes: file.sourceSizeBytes }),
+        ...options,
+        onTotal: async (totalBytes) =>
+          holdSource(await this.deps.store.reserve(missingBytes(source, totalBytes))),
+      }, source);
+      const committed = await this.#withPart(transferKey(file), async (part, hold) => {
+        if (file.sizeBytes !== undefined) hold(await this.deps.store.reserve(file.sizeBytes));
+        const digests = await this.#unpack(source, part, file, options.signal);
+        return await this.#commit(part, { ...fetched, ...digests });
+      }, "discard");
+      await source.discard();
+      return committed;
+    }));
+  }
+
+  async #unpack(
+    source: Part,
+    part: Part,
+    file: PlannedFile,
+    signal: AbortSignal,
+  ): Promise<Pick<DownloadOutcome, "digest" | "sizeBytes" | "chunkDigests">> {
+    const follower = part.follow();
+    try {
+      const sizeBytes = await this.deps.downloader.decompress({
+        fromFd: source.fd,
+        toFd: part.fd,
+        encoding: file.encoding ?? "gzip",
+        maxBytes: file.sizeBytes ?? this.deps.decompressBytesMax,
+        signal,
+        onProgress: (bytesWritten) => follower.advance(bytesWritten),
+      });
+      follower.advance(sizeBytes);
+      const digests = await follower.finish(sizeBytes);
+      if (file.sizeBytes !== undefined && file.sizeBytes !== sizeBytes) {
+        throw sizeMismatch(file.sizeBytes, sizeBytes);
+      }
+      if (file.digest !== undefined && file.digest !== digests.digest) {
+        throw digestMismatch(file.digest, digests.digest);
+      }
+      return { ...digests, sizeBytes };
+    } finally {
+      follower.cancel();
+    }
+  }
+
+  async #commit(part: Part, outcome: DownloadOutcome): Promise<Committed> {
+    const release = this.deps.store.pin(outcome.digest);
+    try {
+      await part.commit(outcome.digest, outcome.sizeBytes);
+      return { ...outcome, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The row comes last: until it is flushed a crash leaves only a blob that nothing points to. */
+  async #record(work: Promise<Committed>): Promise<FetchedBlob> {
+    const { chunkDigests, ...blob } = await work;
+    try {
+      await this.deps.registry.recordBlob({ digest: blob.digest, sizeBytes: blob.sizeBytes, chunkDigests });
+      return blob;
+    } catch (error) {
+      blob.release();
+      throw error;
+    }
+  }
+
+  /** Opens a part for some work and leaves it fit for what follows: committed, kept to be resumed, or gone. */
+  async #withPart(
+    key: string,
+    work: (part: Part, hold: (reservation: Reservation) => void) => Promise<Committed>,
+    onFailure: "keep" | "discard" = "keep",
+  ): Promise<Committed> {
+    const part = await this.deps.store.openPart(key);
+    let reservation: Reservation | undefined;
+    try {
+      return await work(part, (next) => {
+        reservation?.release();
+        reservation = next;
+      });
+    } catch (error) {
+      const isWorthless = reservation === undefined || (isLarderError(error) && WORTHLESS.has(error.code));
+      await (onFailure === "discard" || isWorthless ? part.discard() : part.close());
+      throw error;
+    } finally {
+      reservation?.release();
+    }
+  }
+
+  async #localChunks(file: PlannedFile): Promise<ChunkCopy[]> {
+    if (file.chunks === undefined) return [];
+    const matches = new Map(
+      (await this.deps.registry.findChunks(file.chunks)).map((match) => [match.wanted, match]),
+    );
+    return file.chunks.flatMap((digest, index) => {
+      const match = matches.get(digest);
+      return match === undefined
+        ? []
+        : [{ index, digest, path: this.deps.store.blobPath(match.blob), offset: match.index * CHUNK_BYTES }];
+    });
+  }
+}
+
+/** What the file system still has to find room for: a part that is resumed has blocks already. */
+function missingBytes(part: Part, totalBytes: number): number {
+  return Math.max(0, totalBytes - fstatSync(part.fd).blocks * BLOCK_BYTES);
+}
+
+function sizeMismatch(expected: number, actual: number): LarderError {
+  return new LarderError(
+    "SIZE_MISMATCH",
+    `Cannot keep this file: expected ${expected} bytes, it has ${actual}`,
+    {
+      field: "size",
+      hint: "Check the size and the digest, or name a mirror.",
+      details: { expected_bytes: expected, actual_bytes: actual },
+    },
+  );
+}
+
+function digestMismatch(expected: Digest, actual: Digest): LarderError {
+  return new LarderError(
+    "DIGEST_MISMATCH",
+    `Cannot keep this file: expected sha256 ${expected}, got ${actual}`,
+    {
+      field: "sha256",
+      hint:
+        "Check whether the digest is that of the file or of the compressed source (digest_of), or name another mirror.",
+      details: { expected, actual },
+    },
+  );
+}

@@ -1,0 +1,171 @@
+import { LarderError, LATEST, parseAlias, parseModelName, parseVersionOrAlias } from "../core/index.ts";
+import type { TokenRow } from "../registry/index.ts";
+import type { LibraryDeps } from "./deps.ts";
+import { describe, listModels } from "./describe.ts";
+import { FileFetcher } from "./file-fetcher.ts";
+import { collectGarbage } from "./gc.ts";
+import { health } from "./health.ts";
+import { importPath, planImport } from "./import-path.ts";
+import { Jobs } from "./jobs.ts";
+import { resolveVersion } from "./names.ts";
+import { ensurePath } from "./path.ts";
+import { Pulls } from "./pulls.ts";
+import { Quarantine } from "./quarantine.ts";
+import { removeReference } from "./remove.ts";
+import { Repair } from "./repair.ts";
+import { serveFile } from "./serve-file.ts";
+import { SharedTransfers } from "./shared-transfers.ts";
+import { Tokens } from "./tokens.ts";
+import type { Library, PullLimits } from "./types.ts";
+import { VersionWriter } from "./version-writer.ts";
+import { verify } from "./verify.ts";
+
+export interface CreateLibraryOptions {
+  /** Keeps a copy of the token rows (digests, never secrets) beside the registry. */
+  readonly mirrorTokens: (rows: readonly TokenRow[]) => Promise<void>;
+}
+
+/** The use cases over the folders below. Close it in every case; it closes what it was given. */
+export function createLibrary(
+  deps: LibraryDeps,
+  options: CreateLibraryOptions,
+): Library & { ensureFileToken(secret: string): Promise<void> } {
+  const { registry, store, downloader, events, clock, settings } = deps;
+  const stopping = new AbortController();
+  const versions = new VersionWriter(deps);
+  const fetcher = new FileFetcher({
+    registry,
+    store,
+    downloader,
+    decompressBytesMax: settings.decompressBytesMax,
+  });
+  const transfers = new SharedTransfers(fetcher, store);
+  const pulls = new Pulls({
+    registry,
+    downloader,
+    transfers,
+    versions,
+    events,
+    clock,
+    limits: settings.limits,
+  });
+  const jobs = new Jobs(clock, events);
+  const quarantine = new Quarantine(deps);
+  const repair = new Repair({
+    registry,
+    store,
+    transfers,
+    quarantine,
+    events,
+    connections: () => pulls.limits.connections_per_pull,
+  });
+  const tokens = new Tokens(registry, clock, options.mirrorTokens);
+  const serving = {
+    registry,
+    store,
+    repair,
+    quarantine,
+    repairWaitMs: settings.repairWaitMs,
+    signal: stopping.signal,
+  };
+
+  return {
+    pull: (request) => pulls.start(request),
+    listPulls: async (query) => pulls.list(query),
+    getPull: async (id) => pulls.get(id),
+    watchPull: (id, signal) => pulls.watch(id, signal),
+    pausePull: (id) => pulls.pause(id),
+    resumePull: (id) => pulls.resume(id),
+    cancelPull: (id) => pulls.cancel(id),
+    getLimits: async () => pulls.limits,
+    setLimits: async (limits) => pulls.setLimits(checkLimits(limits)),
+
+    list: async (query) => listModels(registry, query),
+    describe: async (reference) => describe(registry, reference),
+    remove: (reference) => removeReference({ registry, store, versions }, reference),
+    setAlias: async (model, alias, version) => {
+      const name = parseModelName(model);
+      const target = resolveVersion(registry, name, parseVersionOrAlias(version));
+      await versions.setAlias(name, parseAlias(alias), target);
+      return { model: name, alias, version: target };
+    },
+    removeAlias: async (model, alias) => {
+      resolveVersion(registry, parseModelName(model), LATEST);
+      if (!await versions.removeAlias(model, parseAlias(alias))) throw aliasNotFound(model, alias);
+    },
+    path: (reference) => ensurePath({ registry, store }, reference),
+
+    importPath: async (request) => {
+      const plan = planImport(request);
+      return jobs.start("import", false, (job) => importPath({ registry, store, versions }, plan, job));
+    },
+    verify: async (request) =>
+      jobs.start(
+        "verify",
+        request.dry_run ?? false,
+        (job) => verify({ registry, store, quarantine, events, nowS: () => clock.nowS() }, request, job),
+      ),
+    repair: async (request) =>
+      jobs.start("repair", request.dry_run ?? false, (job) => repair.run(request, job)),
+    gc: async (request) =>
+      jobs.start(
+        "gc",
+        request.dry_run ?? false,
+        () =>
+          collectGarbage(
+            { registry, store, partKeys: () => pulls.partKeys(), graceS: settings.gcGraceS },
+            request,
+          ),
+      ),
+    listJobs: async () => jobs.list(),
+    getJob: async (id) => jobs.get(id),
+    watchJob: (id, signal) => jobs.watch(id, signal),
+    cancelJob: (id) => jobs.cancel(id),
+
+    createToken: (request) => tokens.create(request),
+    listTokens: async () => tokens.list(),
+    removeToken: (id) => tokens.remove(id),
+    ensureFileToken: (secret) => tokens.ensureFileToken(secret),
+
+    health: () => health({ registry, store, version: settings.version, pullsRunning: pulls.runningCount }),
+    hasModel: (model) => registry.hasModel(model),
+    serveFile: (model, versionOrAlias, path) => serveFile(serving, model, versionOrAlias, path),
+    scopesOf: (secret) => tokens.scopesOf(secret),
+    isOpen: () => tokens.isOpen(),
+    resumeInterrupted: () => pulls.resumeInterrupted(),
+    close: async () => {
+      stopping.abort(
+        new LarderError("SHUTTING_DOWN", "Cannot finish: larder is stopping", { retryable: true }),
+      );
+      await Promise.all([pulls.close(), jobs.close()]);
+      await transfers.close();
+      downloader.close();
+      await registry.close();
+      await store.close();
+    },
+  };
+}
+
+function checkLimits(limits: Partial<PullLimits>): Partial<PullLimits> {
+  const bounds: Readonly<Record<keyof PullLimits, readonly [number, number]>> = {
+    rate_bytes_per_s: [0, Number.MAX_SAFE_INTEGER],
+    pulls_at_once: [1, 64],
+    connections_per_pull: [1, 16],
+  };
+  for (const [key, [least, most]] of Object.entries(bounds)) {
+    const value = limits[key as keyof PullLimits];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) continue;
+    throw new LarderError("BAD_BODY", `Cannot use ${value} for ${key}`, {
+      field: key,
+      hint: `Give a whole number from ${least} to ${most}.`,
+    });
+  }
+  return limits;
+}
+
+function aliasNotFound(model: string, alias: string): LarderError {
+  return new LarderError("VERSION_NOT_FOUND", `Cannot find alias ${alias} of ${model}`, {
+    field: "alias",
+    hint: `See \`larder show ${model}\`.`,
+  });
+}

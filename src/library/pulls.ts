@@ -1,0 +1,297 @@
+import { type Clock, type Events, LarderError, logger, Semaphore } from "../core/index.ts";
+import type { Downloader } from "../download/index.ts";
+import type { PullRow, Registry } from "../registry/index.ts";
+import { partKeysOf, planPull, pullIdentity, type PullPlan } from "./pull-plan.ts";
+import { PullRun, type PullRunDeps, RESTING } from "./pull-run.ts";
+import type { PullLimits, PullRequest, PullView } from "./types.ts";
+import { versionExists } from "./version-writer.ts";
+
+const HISTORY_MAX = 1000;
+const UNFINISHED = ["queued", "running"] as const;
+const log = logger("pulls");
+
+export interface PullsDeps extends Omit<PullRunDeps, "connections"> {
+  readonly registry: Registry;
+  readonly downloader: Pick<Downloader, "setRate">;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly limits: PullLimits;
+}
+
+/** All pulls: started, queued, stopped, resumed, remembered. */
+export class Pulls {
+  readonly #runs = new Map<string, PullRun>();
+  readonly #active = new Map<string, PullRun>();
+  readonly #working = new Map<string, Promise<void>>();
+  readonly #slots: Semaphore;
+  #limits: PullLimits;
+  #closing = false;
+
+  constructor(private readonly deps: PullsDeps) {
+    this.#limits = deps.limits;
+    this.#slots = new Semaphore(deps.limits.pulls_at_once);
+  }
+
+  get limits(): PullLimits {
+    return this.#limits;
+  }
+
+  get runningCount(): number {
+    return [...this.#active.values()].filter((run) => run.state === "running").length;
+  }
+
+  /** Parts that an unfinished pull would resume: not to be swept. */
+  partKeys(): Set<string> {
+    const rows = this.deps.registry.listPulls({ limit: HISTORY_MAX, states: [...UNFINISHED, "paused"] });
+    const plans = rows.flatMap((row) => this.#runs.get(row.id)?.plan ?? storedPlan(row) ?? []);
+    return new Set(
+      [...plans, ...[...this.#active.values()].map((run) => run.plan)].flatMap((plan) =>
+        plan.files.flatMap(partKeysOf)
+      ),
+    );
+  }
+
+  /** Starts a pull, or joins the same one that is under way. */
+  async start(request: PullRequest): Promise<PullView> {
+    return await this.#startPlan(planPull(request), newId());
+  }
+
+  list(options: { readonly limit?: number; readonly active?: boolean } = {}): PullView[] {
+    const rows = this.deps.registry.listPulls({
+      limit: Math.min(options.limit ?? 100, HISTORY_MAX),
+      ...(options.active === true ? { states: [...UNFINISHED, "paused"] } : {}),
+    });
+    return rows.map((row) => this.#runs.get(row.id)?.view() ?? rowView(row));
+  }
+
+  get(id: string): PullView {
+    const run = this.#runs.get(id);
+    if (run !== undefined) return run.view();
+    const row = this.deps.registry.findPull(id);
+    if (row === undefined) throw notFound(id);
+    return rowView(row);
+  }
+
+  async *watch(id: string, signal?: AbortSignal): AsyncGenerator<PullView> {
+    const run = this.#runs.get(id);
+    if (run === undefined) yield this.get(id);
+    else {yield* run.changes.watch(
+        () => run.view(),
+        (view) => RESTING.has(view.state),
+        this.deps.clock,
+        signal,
+      );}
+  }
+
+  async pause(id: string): Promise<PullView> {
+    return await this.#stop(id, "paused");
+  }
+
+  async cancel(id: string): Promise<PullView> {
+    return await this.#stop(id, "cancelled");
+  }
+
+  async resume(id: string): Promise<PullView> {
+    const { state } = this.get(id);
+    if (state === "queued" || state === "running") return this.get(id);
+    if (state === "done" || state === "cancelled") throw badState(id, state, "resume");
+    const plan = this.#runs.get(id)?.plan ?? storedPlan(this.deps.registry.findPull(id));
+    if (plan === undefined) throw addressNeeded(id);
+    return await this.#startPlan(plan, id);
+  }
+
+  /** Takes up what an earlier process was working on. */
+  async resumeInterrupted(): Promise<void> {
+    for (const row of this.deps.registry.listPulls({ limit: HISTORY_MAX, states: UNFINISHED })) {
+      const plan = storedPlan(row);
+      if (plan !== undefined) await this.#startPlan(plan, row.id);
+      else {await this.deps.registry.putPull({
+          ...row,
+          state: "paused",
+          error: addressNeeded(row.id).toRecord(),
+        });}
+    }
+  }
+
+  setLimits(limits: Partial<PullLimits>): PullLimits {
+    this.#limits = { ...this.#limits, ...limits };
+    this.#slots.setLimit(this.#limits.pulls_at_once);
+    this.deps.downloader.setRate(this.#limits.rate_bytes_per_s);
+    return this.#limits;
+  }
+
+  /** Stops all pulls; they go on with the next start. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const run of this.#active.values()) run.stop("queued", shuttingDown());
+    await Promise.allSettled(this.#working.values());
+  }
+
+  async #startPlan(plan: PullPlan, id: string): Promise<PullView> {
+    if (this.#closing) throw shuttingDown();
+    const identity = pullIdentity(plan);
+    const same = this.#active.get(identity);
+    if (same !== undefined && !same.signal.aborted) return same.view();
+    this.#refuseConflict(plan);
+    const createdAtS = this.deps.registry.findPull(id)?.createdAtS ?? this.deps.clock.nowS();
+    const run = new PullRun(id, plan, createdAtS, {
+      ...this.deps,
+      connections: () => this.#limits.connections_per_pull,
+    });
+    this.#runs.set(id, run);
+    this.#active.set(identity, run);
+    try {
+      await this.deps.registry.putPull(run.row());
+    } catch (error) {
+      this.#forget(identity, run);
+      this.#runs.delete(id);
+      throw error;
+    }
+    const work = this.#work(run).finally(() => this.#forget(identity, run));
+    this.#working.set(id, work);
+    return run.view();
+  }
+
+  /** An existing version with other bytes is known before anything is fetched, where digests were given. */
+  #refuseConflict(plan: PullPlan): void {
+    const before = plan.version === undefined
+      ? undefined
+      : this.deps.registry.findVersion(plan.model, plan.version);
+    if (before === undefined) return;
+    const known = new Map(before.files.map((file) => [file.path, file.digest]));
+    for (const { path, digest } of plan.files) {
+      const there = known.get(path);
+      if (there !== undefined && digest !== undefined && there !== digest) throw versionExists(before, path);
+    }
+  }
+
+  async #work(run: PullRun): Promise<void> {
+    try {
+      const release = await this.#slots.acquire(run.signal);
+      try {
+        await run.run();
+      } finally {
+        release();
+      }
+    } catch (error) {
+      if (!run.signal.aborted) throw error;
+    }
+    if (run.cause !== undefined) {
+      log.error("pull {id} failed: {cause}", { id: run.id, cause: String(run.cause) });
+    }
+    await this.deps.registry.putPull(run.row()).catch((error: unknown) =>
+      // The files are safe without this line of history.
+      log.error("cannot note the end of pull {id}: {error}", { id: run.id, error: String(error) })
+    );
+    this.deps.events.emit({ type: "pull", pullId: run.id });
+    this.#prune();
+  }
+
+  #forget(identity: string, run: PullRun): void {
+    this.#working.delete(run.id);
+    if (this.#active.get(identity) === run) this.#active.delete(identity);
+  }
+
+  /** Keeps finished runs of this process bounded: their rows remain. */
+  #prune(): void {
+    for (const [id, run] of this.#runs) {
+      if (this.#runs.size <= HISTORY_MAX) return;
+      if (RESTING.has(run.state)) this.#runs.delete(id);
+    }
+  }
+
+  async #stop(id: string, state: "paused" | "cancelled"): Promise<PullView> {
+    const view = this.get(id);
+    if (view.state === state) return view;
+    if (view.state === "done" || view.state === "cancelled") {
+      throw badState(id, view.state, state === "paused" ? "pause" : "cancel");
+    }
+    const run = this.#runs.get(id);
+    run?.stop(state, new LarderError("CANCELLED", `Cannot finish pull ${id}: it was ${state}`));
+    await this.#working.get(id);
+    if (run?.state === state) return run.view();
+    return await this.#restAs(id, state);
+  }
+
+  /** A pull that nobody works on any more: only its state changes. */
+  async #restAs(id: string, state: "paused" | "cancelled"): Promise<PullView> {
+    const row = this.deps.registry.findPull(id);
+    if (row === undefined) throw notFound(id);
+    this.#runs.delete(id);
+    await this.deps.registry.putPull({ ...row, state, updatedAtS: this.deps.clock.nowS() });
+    return this.get(id);
+  }
+}
+
+function newId(): string {
+  return `p${Date.now().toString(36)}${
+    crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36).padStart(7, "0")
+  }`;
+}
+
+function storedPlan(row: PullRow | undefined): PullPlan | undefined {
+  return row?.request as PullPlan | undefined;
+}
+
+function rowView(row: PullRow): PullView {
+  const files = row.files.map((file) => ({
+    path: file.path,
+    url: file.urls[0] ?? "",
+    state: file.state,
+    sha256: file.digest ?? null,
+    bytes_done: file.bytesDone,
+    bytes_total: file.sizeBytes ?? null,
+    bytes_fetched: 0,
+    connections: 0,
+    resumable: null,
+  }));
+  const total = files.some((file) => file.bytes_total === null)
+    ? null
+    : files.reduce((sum, file) => sum + (file.bytes_total ?? 0), 0);
+  return {
+    id: row.id,
+    model: row.model,
+    version: row.version ?? null,
+    variant: row.variant,
+    state: row.state,
+    bytes_done: files.reduce((sum, file) => sum + file.bytes_done, 0),
+    bytes_total: total,
+    rate_bytes_per_s: 0,
+    eta_s: null,
+    created_at: row.createdAtS,
+    finished_at: row.finishedAtS ?? null,
+    files,
+    error: row.error ?? null,
+  };
+}
+
+function notFound(id: string): LarderError {
+  return new LarderError("PULL_NOT_FOUND", `Cannot find pull ${id.slice(0, 40)}`, {
+    field: "id",
+    hint: "See `larder pulls` for those there are.",
+  });
+}
+
+function badState(id: string, state: string, action: string): LarderError {
+  return new LarderError("BAD_STATE", `Cannot ${action} pull ${id}: it is ${state}`, {
+    hint: "Start a new pull.",
+  });
+}
+
+function addressNeeded(id: string): LarderError {
+  return new LarderError(
+    "SOURCE_REQUIRED",
+    `Cannot go on with pull ${id} by itself: its address held a secret, which is not kept`,
+    {
+      field: "urls",
+      hint: "Start the same pull again with its address: what was fetched is used.",
+    },
+  );
+}
+
+function shuttingDown(): LarderError {
+  return new LarderError("SHUTTING_DOWN", "Cannot pull now: larder is stopping", {
+    retryable: true,
+    hint: "The pull goes on when larder starts again.",
+  });
+}

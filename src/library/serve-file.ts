@@ -1,0 +1,92 @@
+import { isLarderError, LarderError, logger } from "../core/index.ts";
+import type { BlobRow, Registry } from "../registry/index.ts";
+import type { BlobStore } from "../store/index.ts";
+import { resolveVersion } from "./names.ts";
+import type { Quarantine } from "./quarantine.ts";
+import type { Repair } from "./repair.ts";
+import type { ServedFile } from "./types.ts";
+
+const RETRY_AFTER_S = 5;
+const log = logger("files");
+
+export interface ServeFileDeps {
+  readonly registry: Registry;
+  readonly store: Pick<BlobStore, "open">;
+  readonly repair: Pick<Repair, "blob">;
+  readonly quarantine: Pick<Quarantine, "takeOut">;
+  readonly repairWaitMs: number;
+  /** Ends background repairs when the library closes. */
+  readonly signal: AbortSignal;
+}
+
+/** Finds the bytes of a file by name: at once when they are sound, after a repair when they are not. */
+export function serveFile(
+  deps: ServeFileDeps,
+  model: string,
+  versionOrAlias: string,
+  path: string,
+): ServedFile | Promise<ServedFile> {
+  const version = resolveVersion(deps.registry, model, versionOrAlias);
+  const file = deps.registry.findFile(model, version, path);
+  if (file === undefined) {
+    throw new LarderError(
+      "FILE_NOT_FOUND",
+      `Cannot find file ${JSON.stringify(path)} in ${model}@${version}`,
+      {
+        field: "path",
+        hint: `See \`larder show ${model}@${version}\` for its files.`,
+      },
+    );
+  }
+  const immutable = version === versionOrAlias;
+  const blob = deps.registry.findBlob(file.digest);
+  if (blob === undefined) throw missing(file.digest);
+  if (blob.state === "intact") {
+    try {
+      return { digest: file.digest, ...deps.store.open(file.digest, file.sizeBytes), version, immutable };
+    } catch (error) {
+      if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
+      return afterRepair(deps, blob, error.code === "BLOB_MISSING" ? "missing" : "damaged", {
+        version,
+        immutable,
+      });
+    }
+  }
+  return afterRepair(deps, blob, undefined, { version, immutable });
+}
+
+async function afterRepair(
+  deps: ServeFileDeps,
+  blob: BlobRow,
+  found: "missing" | "damaged" | undefined,
+  served: { readonly version: string; readonly immutable: boolean },
+): Promise<ServedFile> {
+  // A wrong length says nothing of single chunks: none of them is taken as good.
+  if (found !== undefined) await deps.quarantine.takeOut(blob, { state: found, badChunks: allChunks(blob) });
+  const repairing = deps.repair.blob(blob, deps.signal).then(() => "repaired" as const);
+  repairing.catch((error: unknown) =>
+    log.warn("cannot repair {digest}: {error}", { digest: blob.digest, error: String(error) })
+  );
+  const outcome = await Promise.race([
+    repairing,
+    Bun.sleep(deps.repairWaitMs).then(() => "waiting" as const),
+  ]);
+  if (outcome === "waiting") {
+    throw new LarderError("BLOB_REPAIRING", `Cannot serve blob ${blob.digest} yet: it is being repaired`, {
+      retryable: true,
+      retryAfterS: RETRY_AFTER_S,
+      hint: "Try again in a few seconds.",
+    });
+  }
+  return { digest: blob.digest, ...deps.store.open(blob.digest, blob.sizeBytes), ...served };
+}
+
+function allChunks(blob: BlobRow): number[] {
+  return Array.from({ length: (blob.chunkDigests?.byteLength ?? 0) / 32 }, (_, index) => index);
+}
+
+function missing(digest: string): LarderError {
+  return new LarderError("BLOB_MISSING", `Cannot find blob ${digest}`, {
+    hint: "Run `larder repair`, or pull the model again.",
+  });
+}

@@ -1,0 +1,180 @@
+import { type Clock, type Digest, type Events, LarderError, sha256 } from "../core/index.ts";
+import { type Registry, toManifest, type VersionFile, type VersionRecord } from "../registry/index.ts";
+import type { BlobStore } from "../store/index.ts";
+import { KeyedLock } from "./keyed-lock.ts";
+
+const DERIVED_DIGITS = 12;
+const SOURCES_MAX = 32;
+
+export interface NewVersion {
+  readonly model: string;
+  /** Absent: derived from the content. */
+  readonly version?: string;
+  readonly variant: string;
+  readonly files: readonly VersionFile[];
+  readonly aliases: readonly string[];
+}
+
+/** The version of content that nobody named: digits of a digest over sorted lines of path, NUL and file digest. */
+export function deriveVersion(
+  files: ReadonlyArray<{ readonly path: string; readonly digest: Digest }>,
+): string {
+  const lines = files.map(({ path, digest }) => `${path}\0${digest}\n`).sort();
+  return sha256(lines.join("")).slice(0, DERIVED_DIGITS);
+}
+
+/** Makes versions and moves aliases: the manifest first, flushed, then the row. One at a time per model. */
+export class VersionWriter {
+  readonly #locks = new KeyedLock<string>();
+
+  constructor(
+    private readonly deps: {
+      readonly registry: Registry;
+      readonly store: Pick<BlobStore, "writeManifest" | "removeManifest" | "removeView">;
+      readonly events: Events;
+      readonly clock: Clock;
+    },
+  ) {}
+
+  /** @returns The version's name. @throws {LarderError} VERSION_EXISTS when a path of it has other bytes already. */
+  async add(added: NewVersion): Promise<string> {
+    const version = added.version ?? deriveVersion(added.files);
+    return await this.#locks.run(added.model, async () => {
+      const before = this.deps.registry.findVersion(added.model, version);
+      const record = before === undefined
+        ? firstVariant(added, version, this.deps.clock.nowS())
+        : withVariant(before, added);
+      await this.#write(record, [...this.#aliasesOf(added.model, version), ...added.aliases]);
+      for (const alias of added.aliases) await this.#moveAlias(added.model, alias, version);
+      this.deps.events.emit({ type: "version", model: added.model, version });
+      return version;
+    });
+  }
+
+  /** The caller has made sure that the version exists. */
+  async setAlias(model: string, alias: string, version: string): Promise<void> {
+    await this.#locks.run(model, async () => {
+      const record = this.deps.registry.findVersion(model, version);
+      if (record === undefined) {
+        throw new LarderError(
+          "VERSION_NOT_FOUND",
+          `Cannot set alias ${alias}: ${model} has no version ${version}`,
+        );
+      }
+      await this.#write(record, [...this.#aliasesOf(model, version), alias]);
+      await this.#moveAlias(model, alias, version);
+      this.deps.events.emit({ type: "alias", model, alias });
+    });
+  }
+
+  async removeAlias(model: string, alias: string): Promise<boolean> {
+    return await this.#locks.run(model, async () => {
+      const version = this.deps.registry.findModel(model)?.aliases[alias];
+      if (version === undefined) return false;
+      await this.deps.registry.removeAlias(model, alias);
+      await this.#rewrite(model, version);
+      this.deps.events.emit({ type: "alias", model, alias });
+      return true;
+    });
+  }
+
+  /** Removes the rows, then manifests and views: a crash between them leaves files that the next sweep of a rebuild ignores. */
+  async remove(model: string, version?: string): Promise<{ versions: string[]; orphans: Digest[] }> {
+    return await this.#locks.run(model, async () => {
+      const versions = version === undefined
+        ? (this.deps.registry.findModel(model)?.versions ?? []).map((row) => row.version)
+        : [version];
+      // The manifest goes first: a rebuild must not bring back what was removed.
+      for (const name of versions) await this.deps.store.removeManifest(model, name);
+      const orphans = await this.deps.registry.removeVersion(model, version);
+      for (const name of versions) await this.deps.store.removeView(model, name);
+      this.deps.events.emit({ type: "removed", model, ...(version === undefined ? {} : { version }) });
+      return { versions, orphans };
+    });
+  }
+
+  async #moveAlias(model: string, alias: string, version: string): Promise<void> {
+    const before = this.deps.registry.findModel(model)?.aliases[alias];
+    await this.deps.registry.setAlias(model, alias, version);
+    if (before !== undefined && before !== version) await this.#rewrite(model, before);
+  }
+
+  async #rewrite(model: string, version: string): Promise<void> {
+    const record = this.deps.registry.findVersion(model, version);
+    if (record !== undefined) await this.#manifest(record, this.#aliasesOf(model, version));
+  }
+
+  async #write(record: VersionRecord, aliases: readonly string[]): Promise<void> {
+    await this.#manifest(record, aliases);
+    await this.deps.registry.putVersion(record);
+  }
+
+  async #manifest(record: VersionRecord, aliases: readonly string[]): Promise<void> {
+    const manifest = toManifest(
+      record,
+      [...new Set(aliases)],
+      (digest) => this.deps.registry.findBlob(digest)?.chunkDigests,
+    );
+    await this.deps.store.writeManifest(record.model, record.version, manifest);
+  }
+
+  #aliasesOf(model: string, version: string): string[] {
+    const aliases = this.deps.registry.findModel(model)?.aliases ?? {};
+    return Object.entries(aliases).filter(([, target]) => target === version).map(([alias]) => alias);
+  }
+}
+
+function firstVariant(
+  { model, variant, files }: NewVersion,
+  version: string,
+  createdAtS: number,
+): VersionRecord {
+  return {
+    model,
+    version,
+    createdAtS,
+    files,
+    variants: [{ name: variant, status: "downloaded", paths: files.map((file) => file.path) }],
+  };
+}
+
+function withVariant(before: VersionRecord, added: NewVersion): VersionRecord {
+  const files = new Map(before.files.map((file) => [file.path, file]));
+  for (const file of added.files) {
+    const known = files.get(file.path);
+    if (known !== undefined && known.digest !== file.digest) throw versionExists(before, file.path);
+    files.set(file.path, known === undefined ? file : { ...file, sources: joinSources(file, known) });
+  }
+  const { variants } = firstVariant(added, before.version, before.createdAtS);
+  const others = before.variants.filter((variant) => variant.name !== added.variant);
+  const replaced = before.variants.find((variant) => variant.name === added.variant);
+  if (
+    replaced !== undefined && replaced.paths.some((path) => !added.files.some((file) => file.path === path))
+  ) {
+    throw versionExists(before, replaced.paths[0] ?? "");
+  }
+  const { model, version, createdAtS } = before;
+  return { model, version, createdAtS, files: [...files.values()], variants: [...others, ...variants] };
+}
+
+/** The newest sources first; every one is kept, as each may be the one that still answers when a repair needs it. */
+function joinSources(added: VersionFile, known: VersionFile): VersionFile["sources"] {
+  const seen = new Set<string>();
+  return [...added.sources, ...known.sources].filter(({ location }) =>
+    !seen.has(location) && seen.add(location)
+  ).slice(0, SOURCES_MAX);
+}
+
+export function versionExists(
+  row: { readonly model: string; readonly version: string },
+  path: string,
+): LarderError {
+  return new LarderError(
+    "VERSION_EXISTS",
+    `Cannot change ${row.model}@${row.version}: it is there with other content (${path})`,
+    {
+      field: "revision",
+      hint: "A version never changes: give another version, or remove this one first.",
+    },
+  );
+}

@@ -1,0 +1,36 @@
+import type { Digest } from "../core/index.ts";
+import type { ReadConnection } from "./read-connection.ts";
+import { type Stored, withoutNulls } from "./rows.ts";
+import type { BlobRow, FileSource, Registry } from "./types.ts";
+
+/** Sources looked at for one digest: a file that thousands of versions share has thousands of rows. */
+const SOURCES_MAX = 1000;
+
+type BlobReads = Pick<
+  Registry,
+  "findBlob" | "blobsAfter" | "aliveDigests" | "isReferenced" | "sourcesOf" | "namesOf"
+>;
+
+export function blobReads(db: ReadConnection): BlobReads {
+  return {
+    findBlob(digest) {
+      const row = db.get<Stored<BlobRow>>("findBlob", digest);
+      return row && withoutNulls<BlobRow>(row);
+    },
+    blobsAfter: (after, limit) =>
+      db.all<Stored<BlobRow>>("blobsAfter", after, limit).map((row) => withoutNulls<BlobRow>(row)),
+    aliveDigests: () => new Set(db.all<{ digest: string }>("aliveDigests").map((row) => row.digest)),
+    isReferenced: (digest) => db.get("isReferenced", digest) !== undefined,
+    sourcesOf: (digest) => distinctSources(db, digest),
+    namesOf: (digest, limit) => db.all("namesOf", digest, limit),
+  };
+}
+
+function distinctSources(db: ReadConnection, digest: Digest): FileSource[] {
+  const sources = new Map<string, FileSource>();
+  for (const row of db.all<Stored<FileSource>>("sourcesOf", digest, SOURCES_MAX)) {
+    const source = withoutNulls<FileSource>(row);
+    sources.set(JSON.stringify([source.kind, source.location, source.encoding]), source);
+  }
+  return [...sources.values()];
+}

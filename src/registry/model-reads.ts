@@ -1,0 +1,109 @@
+import { LATEST } from "../core/index.ts";
+import type { ReadConnection } from "./read-connection.ts";
+import { type Stored, withoutNulls } from "./rows.ts";
+import type {
+  FileRow,
+  FileSource,
+  ModelListRow,
+  ModelRow,
+  Registry,
+  VariantRecord,
+  VariantStatus,
+  VersionFile,
+  VersionRow,
+} from "./types.ts";
+
+type ModelReads = Pick<
+  Registry,
+  | "hasModel"
+  | "findModel"
+  | "resolveVersion"
+  | "findVersion"
+  | "findFile"
+  | "listModels"
+  | "countModels"
+>;
+
+export function modelReads(db: ReadConnection): ModelReads {
+  return {
+    hasModel: (model) => db.get("hasModel", model) !== undefined,
+    findModel: (model) => db.snapshot(() => findModel(db, model)),
+    resolveVersion: (model, version) => resolveVersion(db, model, version),
+    findVersion: (model, version) => db.snapshot(() => findVersion(db, model, version)),
+    findFile: (model, version, path) => db.get<FileRow>("findFile", model, version, path),
+    listModels: ({ q, limit, after = "" }) =>
+      q
+        ? db.all<ModelListRow>("searchModels", after, limit, likePattern(q))
+        : db.all<ModelListRow>("listModels", after, limit),
+    countModels: (q) =>
+      q
+        ? db.get<{ count: number }>("countMatches", likePattern(q))?.count ?? 0
+        : db.get<{ models: number }>("totals")?.models ?? 0,
+  };
+}
+
+/** The text anywhere in a name, with the wildcards of LIKE taken as themselves. */
+function likePattern(text: string): string {
+  return `%${text.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
+/** A version goes before an alias of the same name: what a version names never changes. */
+function resolveVersion(db: ReadConnection, model: string, version: string): string | undefined {
+  if (version === LATEST) return db.get<{ version: string }>("latestOfModel", model)?.version;
+  const found = db.get<{ version: string }>("resolveVersion", model, version) ??
+    db.get<{ version: string }>("resolveAlias", model, version);
+  return found?.version;
+}
+
+function findModel(db: ReadConnection, name: string): ModelRow | undefined {
+  const found = db.get<Omit<ModelRow, "versions" | "aliases"> & { id: number }>("findModel", name);
+  if (found === undefined) return undefined;
+  const { id, model, createdAtS, updatedAtS } = found;
+  const versions = db.all<ModelRow["versions"][number]>("versionsOfModel", id);
+  // Without a prototype: an alias may be called "constructor".
+  const aliases: Record<string, string> = Object.create(null);
+  for (const row of db.all<{ alias: string; version: string }>("aliasesOfModel", id)) {
+    aliases[row.alias] = row.version;
+  }
+  return { model, createdAtS, updatedAtS, versions, aliases };
+}
+
+function findVersion(db: ReadConnection, model: string, version: string): VersionRow | undefined {
+  const found = db.get<{ id: number; createdAtS: number; sizeBytes: number }>("findVersion", model, version);
+  if (found === undefined) return undefined;
+  const { id, createdAtS, sizeBytes } = found;
+  return { model, version, createdAtS, sizeBytes, files: filesOf(db, id), variants: variantsOf(db, id) };
+}
+
+function filesOf(db: ReadConnection, versionId: number): VersionFile[] {
+  const sources = new Map<number, FileSource[]>();
+  for (
+    const { fileId, ...source } of db.all<Stored<FileSource> & { fileId: number }>(
+      "sourcesOfVersion",
+      versionId,
+    )
+  ) {
+    const known = sources.get(fileId) ?? [];
+    known.push(withoutNulls<FileSource>(source as Stored<FileSource>));
+    sources.set(fileId, known);
+  }
+  return db.all<FileRow & { id: number }>("filesOfVersion", versionId).map(({ id, ...file }) => ({
+    ...file,
+    sources: sources.get(id) ?? [],
+  }));
+}
+
+function variantsOf(db: ReadConnection, versionId: number): VariantRecord[] {
+  const variants = new Map<string, { name: string; status: VariantStatus; paths: string[] }>();
+  for (
+    const { name, status, path } of db.all<{ name: string; status: VariantStatus; path: string | null }>(
+      "variantsOfVersion",
+      versionId,
+    )
+  ) {
+    const variant = variants.get(name) ?? { name, status, paths: [] };
+    if (path !== null) variant.paths.push(path);
+    variants.set(name, variant);
+  }
+  return [...variants.values()];
+}

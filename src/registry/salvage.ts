@@ -1,0 +1,41 @@
+import type { SQLiteError } from "bun:sqlite";
+import { LarderError } from "../core/index.ts";
+import { otherReads } from "./other-reads.ts";
+import { openReadConnection } from "./read-connection.ts";
+import type { PullRow } from "./types.ts";
+
+/** Newest first; older history is given up. */
+const PULLS_KEPT_MAX = 10_000;
+
+/** What no manifest holds. */
+export interface Kept {
+  readonly pulls: readonly PullRow[];
+  readonly settings: ReadonlyArray<{ readonly key: string; readonly value: string }>;
+}
+
+const NOTHING: Kept = { pulls: [], settings: [] };
+
+/** Pulls and settings of a registry that is about to be replaced, if its pages are whole; else nothing. */
+export function readKept(path: string): Kept {
+  try {
+    const db = openReadConnection(path);
+    try {
+      const [check] = db.db.prepare("PRAGMA quick_check(1)").values();
+      if (check?.[0] !== "ok") return NOTHING;
+      return {
+        pulls: otherReads(db, 0).listPulls({ limit: PULLS_KEPT_MAX }),
+        settings: db.all<{ key: string; value: string }>("listSettings"),
+      };
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (error instanceof LarderError || isSqliteError(error) || error instanceof SyntaxError) return NOTHING;
+    throw error;
+  }
+}
+
+/** A file that is no registry at all: its tables are missing. */
+function isSqliteError(error: unknown): error is SQLiteError {
+  return error instanceof Error && error.name === "SQLiteError";
+}

@@ -1,0 +1,16 @@
+import initial from "./migrations/001-initial.sql" with { type: "text" };
+
+/** One step of the schema: brings a database from `version - 1` to `version`, which is kept as its `user_version`. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** Every step in order, from an empty file on. A step that was released is never changed. */
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: initial },
+];
+
+export function schemaVersion(migrations: readonly Migration[]): number {
+  return migrations.at(-1)?.version ?? 0;
+}

@@ -1,0 +1,113 @@
+// All SQL that runs on an open registry, by name: a test walks both tables and asks SQLite for the plan of each.
+
+/** What the reading connection prepares. Column names are those of the rows in types.ts. */
+export const READ_SQL = {
+  findBlob:
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest = ?1",
+  blobsAfter:
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2",
+  aliveDigests: "SELECT digest FROM blobs WHERE id IN (SELECT blob_id FROM files)",
+  isReferenced: "SELECT 1 FROM blobs JOIN files ON files.blob_id = blobs.id WHERE blobs.digest = ?1 LIMIT 1",
+  sourcesOf:
+    "SELECT sources.kind, sources.location, sources.encoding FROM blobs JOIN files ON files.blob_id = blobs.id JOIN sources ON sources.file_id = files.id WHERE blobs.digest = ?1 LIMIT ?2",
+  namesOf:
+    "SELECT models.name AS model, versions.name AS version, files.path FROM blobs JOIN files ON files.blob_id = blobs.id JOIN versions ON versions.id = files.version_id JOIN models ON models.id = versions.model_id WHERE blobs.digest = ?1 LIMIT ?2",
+
+  findModel:
+    "SELECT id, name AS model, created_at AS createdAtS, updated_at AS updatedAtS FROM models WHERE name = ?1",
+  hasModel: "SELECT 1 FROM models WHERE name = ?1",
+  versionsOfModel:
+    "SELECT name AS version, created_at AS createdAtS, size_bytes AS sizeBytes, file_count AS files FROM versions WHERE model_id = ?1 ORDER BY created_at DESC, name DESC",
+  aliasesOfModel:
+    "SELECT aliases.name AS alias, versions.name AS version FROM aliases JOIN versions ON versions.id = aliases.version_id WHERE aliases.model_id = ?1 ORDER BY aliases.name",
+  latestOfModel: "SELECT latest AS version FROM models WHERE name = ?1",
+  resolveVersion:
+    "SELECT versions.name AS version FROM models JOIN versions ON versions.model_id = models.id WHERE models.name = ?1 AND versions.name = ?2",
+  resolveAlias:
+    "SELECT versions.name AS version FROM models JOIN aliases ON aliases.model_id = models.id JOIN versions ON versions.id = aliases.version_id WHERE models.name = ?1 AND aliases.name = ?2",
+  findVersion:
+    "SELECT versions.id, versions.created_at AS createdAtS, versions.size_bytes AS sizeBytes FROM models JOIN versions ON versions.model_id = models.id WHERE models.name = ?1 AND versions.name = ?2",
+  filesOfVersion:
+    "SELECT files.id, files.path, blobs.digest, blobs.size_bytes AS sizeBytes FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1 ORDER BY files.path",
+  sourcesOfVersion:
+    "SELECT sources.file_id AS fileId, sources.kind, sources.location, sources.encoding FROM files JOIN sources ON sources.file_id = files.id WHERE files.version_id = ?1 ORDER BY sources.file_id, sources.position",
+  variantsOfVersion:
+    "SELECT variants.name, variants.status, files.path FROM variants LEFT JOIN variant_files ON variant_files.variant_id = variants.id LEFT JOIN files ON files.id = variant_files.file_id WHERE variants.version_id = ?1 ORDER BY variants.name, files.path",
+  findFile:
+    "SELECT files.path, blobs.digest, blobs.size_bytes AS sizeBytes FROM models JOIN versions ON versions.model_id = models.id JOIN files ON files.version_id = versions.id JOIN blobs ON blobs.id = files.blob_id WHERE models.name = ?1 AND versions.name = ?2 AND files.path = ?3",
+  listModels:
+    "SELECT name AS model, version_count AS versionCount, latest, size_bytes AS sizeBytes, updated_at AS updatedAtS FROM models WHERE name > ?1 ORDER BY name LIMIT ?2",
+  searchModels:
+    "SELECT name AS model, version_count AS versionCount, latest, size_bytes AS sizeBytes, updated_at AS updatedAtS FROM models WHERE name > ?1 AND name LIKE ?3 ESCAPE '\\' ORDER BY name LIMIT ?2",
+  countMatches: "SELECT count(*) AS count FROM models WHERE name LIKE ?1 ESCAPE '\\'",
+  totals: "SELECT models, versions, blobs, blob_bytes AS blobBytes FROM totals WHERE id = 1",
+
+  findPull:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE id = ?1",
+  listPulls:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE created_at >= 0 ORDER BY created_at DESC, id DESC LIMIT ?1",
+  listPullsInState:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE state = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
+  filesOfPull:
+    "SELECT path, urls, size_bytes AS sizeBytes, digest, bytes_done AS bytesDone, state FROM pull_files WHERE pull_id = ?1 ORDER BY position",
+  findToken:
+    "SELECT id, name, digest, scopes, created_at AS createdAtS, expires_at AS expiresAtS FROM tokens WHERE digest = ?1",
+  listTokens:
+    "SELECT id, name, digest, scopes, created_at AS createdAtS, expires_at AS expiresAtS FROM tokens ORDER BY id",
+  getSetting: "SELECT value FROM settings WHERE key = ?1",
+  listSettings: "SELECT key, value FROM settings ORDER BY key",
+} as const;
+
+/** What the writing connection prepares. */
+export const WRITE_SQL = {
+  putBlob:
+    "INSERT INTO blobs (digest, size_bytes, state, chunk_digests) VALUES (?1, ?2, 'intact', ?3) ON CONFLICT (digest) DO UPDATE SET size_bytes = excluded.size_bytes, state = 'intact', chunk_digests = coalesce(excluded.chunk_digests, chunk_digests)",
+  expectBlob:
+    "INSERT INTO blobs (digest, size_bytes, state) VALUES (?1, ?2, 'missing') ON CONFLICT (digest) DO NOTHING",
+  restoreBlob:
+    "INSERT INTO blobs (digest, size_bytes, state, chunk_digests) VALUES (?1, ?2, 'missing', ?3) ON CONFLICT (digest) DO UPDATE SET size_bytes = excluded.size_bytes, state = iif(size_bytes = excluded.size_bytes, state, 'damaged'), chunk_digests = coalesce(chunk_digests, excluded.chunk_digests)",
+  findBlob: "SELECT id, size_bytes AS sizeBytes FROM blobs WHERE digest = ?1",
+  setBlobState: "UPDATE blobs SET state = ?2 WHERE digest = ?1",
+  setVerified:
+    "UPDATE blobs SET state = 'intact', verified_at = ?2, chunk_digests = coalesce(?3, chunk_digests) WHERE digest = ?1",
+  forgetUnreferenced:
+    "DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE files.blob_id = blobs.id)",
+  chunksAfter:
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests FROM blobs WHERE digest > ?1 AND state = 'intact' AND chunk_digests IS NOT NULL ORDER BY digest LIMIT ?2",
+
+  putModel:
+    "INSERT INTO models (name, created_at, updated_at, version_count, latest, size_bytes) VALUES (?1, ?2, ?2, 0, '', 0) ON CONFLICT (name) DO UPDATE SET created_at = min(created_at, ?2), updated_at = max(updated_at, ?2) RETURNING id",
+  findModel: "SELECT id FROM models WHERE name = ?1",
+  versionsOfModel:
+    "SELECT id, name AS version, created_at AS createdAtS, size_bytes AS sizeBytes FROM versions WHERE model_id = ?1",
+  updateModel:
+    "UPDATE models SET updated_at = max(updated_at, ?2), version_count = ?3, latest = ?4, size_bytes = ?5 WHERE id = ?1",
+  removeModel: "DELETE FROM models WHERE id = ?1",
+  putVersion:
+    "INSERT INTO versions (model_id, name, created_at, size_bytes, file_count) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (model_id, name) DO UPDATE SET created_at = ?3, size_bytes = ?4, file_count = ?5 RETURNING id",
+  findVersion: "SELECT id FROM versions WHERE model_id = ?1 AND name = ?2",
+  removeVersion: "DELETE FROM versions WHERE id = ?1",
+  digestsOfVersion:
+    "SELECT DISTINCT blobs.digest FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1",
+  isReferenced: "SELECT 1 FROM blobs JOIN files ON files.blob_id = blobs.id WHERE blobs.digest = ?1 LIMIT 1",
+  clearFiles: "DELETE FROM files WHERE version_id = ?1",
+  putFile: "INSERT INTO files (version_id, path, blob_id) VALUES (?1, ?2, ?3) RETURNING id",
+  putSource: "INSERT INTO sources (file_id, position, kind, location, encoding) VALUES (?1, ?2, ?3, ?4, ?5)",
+  clearVariants: "DELETE FROM variants WHERE version_id = ?1",
+  putVariant: "INSERT INTO variants (version_id, name, status) VALUES (?1, ?2, ?3) RETURNING id",
+  putVariantFile: "INSERT INTO variant_files (variant_id, file_id) VALUES (?1, ?2)",
+  putAlias:
+    "INSERT INTO aliases (model_id, name, version_id) VALUES (?1, ?2, ?3) ON CONFLICT (model_id, name) DO UPDATE SET version_id = ?3",
+  removeAlias: "DELETE FROM aliases WHERE model_id = ?1 AND name = ?2",
+  touchModel: "UPDATE models SET updated_at = max(updated_at, ?2) WHERE id = ?1",
+
+  putPull:
+    "INSERT INTO pulls (id, model, version, variant, state, created_at, updated_at, finished_at, request, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET model = ?2, version = ?3, variant = ?4, state = ?5, created_at = ?6, updated_at = ?7, finished_at = ?8, request = ?9, error = ?10",
+  putPullFile:
+    "INSERT INTO pull_files (pull_id, position, path, urls, size_bytes, digest, bytes_done, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (pull_id, position) DO UPDATE SET path = ?3, urls = ?4, size_bytes = ?5, digest = ?6, bytes_done = ?7, state = ?8",
+  cutPullFiles: "DELETE FROM pull_files WHERE pull_id = ?1 AND position >= ?2",
+  putToken:
+    "INSERT INTO tokens (id, name, digest, scopes, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET name = ?2, digest = ?3, scopes = ?4, created_at = ?5, expires_at = ?6",
+  removeToken: "DELETE FROM tokens WHERE id = ?1",
+  setSetting: "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+} as const;

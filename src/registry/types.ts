@@ -1,0 +1,202 @@
+import type { Digest, ErrorRecord } from "../core/index.ts";
+
+export type BlobState = "intact" | "damaged" | "missing";
+
+export interface BlobRow {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** 32 bytes a chunk, in order. */
+  readonly chunkDigests?: Uint8Array;
+  readonly state: BlobState;
+  readonly verifiedAtS?: number;
+}
+
+export interface FileRow {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export type VariantStatus = "available" | "downloading" | "downloaded" | "failed";
+
+export interface VariantRecord {
+  readonly name: string;
+  readonly status: VariantStatus;
+  /** Paths of the version's files that this variant is made of. */
+  readonly paths: readonly string[];
+}
+
+/** Where a file came from: addresses to ask again (their secrets removed), in order, or a local path. */
+export interface FileSource {
+  readonly kind: "url" | "path";
+  readonly location: string;
+  /** The bytes at `location` are this encoding of the file; such a source cannot give single chunks. */
+  readonly encoding?: "gzip" | "zstd";
+}
+
+export interface VersionFile extends FileRow {
+  readonly sources: readonly FileSource[];
+}
+
+/** One version with all that belongs to it: what `putVersion` writes and a manifest document holds. */
+export interface VersionRecord {
+  readonly model: string;
+  readonly version: string;
+  readonly createdAtS: number;
+  readonly files: readonly VersionFile[];
+  readonly variants: readonly VariantRecord[];
+}
+
+export interface VersionRow extends VersionRecord {
+  readonly sizeBytes: number;
+}
+
+export interface ModelRow {
+  readonly model: string;
+  readonly createdAtS: number;
+  readonly updatedAtS: number;
+  /** Newest first. */
+  readonly versions: ReadonlyArray<
+    {
+      readonly version: string;
+      readonly createdAtS: number;
+      readonly sizeBytes: number;
+      readonly files: number;
+    }
+  >;
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** A line of the listing. Sizes count each blob once per version. */
+export interface ModelListRow {
+  readonly model: string;
+  readonly versionCount: number;
+  /** What `latest` stands for. */
+  readonly latest: string;
+  readonly sizeBytes: number;
+  readonly updatedAtS: number;
+}
+
+export interface ListQuery {
+  /** Part of a name, any case; `%` and `_` mean themselves. */
+  readonly q?: string;
+  readonly limit: number;
+  /** The last model of the page before. */
+  readonly after?: string;
+}
+
+export type PullState = "queued" | "running" | "paused" | "done" | "failed" | "cancelled";
+
+export interface PullFileRow {
+  readonly path: string;
+  /** Shown and stored without secrets. */
+  readonly urls: readonly string[];
+  readonly sizeBytes?: number;
+  readonly digest?: Digest;
+  readonly bytesDone: number;
+  readonly state: PullState;
+}
+
+export interface PullRow {
+  readonly id: string;
+  readonly model: string;
+  readonly version?: string;
+  readonly variant: string;
+  readonly state: PullState;
+  readonly createdAtS: number;
+  readonly updatedAtS: number;
+  readonly finishedAtS?: number;
+  /** The request as it may be stored, to go on in another process; absent when it held secrets. JSON-able. */
+  readonly request?: unknown;
+  readonly error?: ErrorRecord;
+  readonly files: readonly PullFileRow[];
+}
+
+export interface TokenRow {
+  readonly id: string;
+  readonly name: string;
+  /** SHA-256 of the secret; the secret itself is kept nowhere. */
+  readonly digest: Digest;
+  readonly scopes: readonly string[];
+  readonly createdAtS: number;
+  readonly expiresAtS?: number;
+}
+
+/** Chunks of local blobs that have wanted bytes. */
+export interface ChunkMatch {
+  readonly wanted: Digest;
+  readonly blob: Digest;
+  readonly blobSizeBytes: number;
+  readonly index: number;
+}
+
+/**
+ * All SQL. Reads answer at once from this thread's own connection; writes go to one writer thread, which commits what is
+ * waiting together, and resolve when the commit is flushed. Writes reject with BUSY, NO_SPACE, READONLY or STORE_GONE.
+ */
+export interface Registry {
+  findBlob(digest: Digest): BlobRow | undefined;
+  /** Blobs in order of digest, after one; for walks over everything in pages. */
+  blobsAfter(after: string, limit: number): BlobRow[];
+  /** Digests that a file of some version points to. */
+  aliveDigests(): Set<string>;
+  isReferenced(digest: Digest): boolean;
+  /** Sources of every file with this digest, without duplicates. */
+  sourcesOf(digest: Digest): FileSource[];
+  /** The models, versions and paths that point to a digest, at most `limit`. */
+  namesOf(
+    digest: Digest,
+    limit: number,
+  ): Array<{ readonly model: string; readonly version: string; readonly path: string }>;
+
+  hasModel(model: string): boolean;
+  findModel(model: string): ModelRow | undefined;
+  /** A version or an alias (`latest` computed: highest stable semver, else newest) to a version; undefined when unknown. */
+  resolveVersion(model: string, versionOrAlias: string): string | undefined;
+  findVersion(model: string, version: string): VersionRow | undefined;
+  findFile(model: string, version: string, path: string): FileRow | undefined;
+  listModels(query: ListQuery): ModelListRow[];
+  countModels(q?: string): number;
+
+  findPull(id: string): PullRow | undefined;
+  /** Newest first. */
+  listPulls(options: { readonly limit: number; readonly states?: readonly PullState[] }): PullRow[];
+  findTokenByDigest(digest: Digest): TokenRow | undefined;
+  listTokens(): TokenRow[];
+  getSetting(key: string): string | undefined;
+  /** Rows per table and the schema's number, for doctor and health. */
+  stats(): {
+    readonly schema: number;
+    readonly models: number;
+    readonly versions: number;
+    readonly blobs: number;
+    readonly blobBytes: number;
+  };
+
+  recordBlob(
+    blob: { readonly digest: Digest; readonly sizeBytes: number; readonly chunkDigests?: Uint8Array },
+  ): Promise<void>;
+  setBlobState(digest: Digest, state: BlobState): Promise<void>;
+  setVerified(
+    digests: ReadonlyArray<{ readonly digest: Digest; readonly chunkDigests?: Uint8Array }>,
+    atS: number,
+  ): Promise<void>;
+  forgetBlobs(digests: readonly Digest[]): Promise<void>;
+  /** Which of these chunk digests some intact local blob has; one place each. */
+  findChunks(wanted: readonly Digest[]): Promise<ChunkMatch[]>;
+
+  /** Writes model, version, variants, files and sources in one transaction; an existing version is replaced wholly. */
+  putVersion(record: VersionRecord): Promise<void>;
+  /** Removes one version, or the model with everything. Returns digests that nothing points to any more. */
+  removeVersion(model: string, version?: string): Promise<Digest[]>;
+  setAlias(model: string, alias: string, version: string): Promise<void>;
+  removeAlias(model: string, alias: string): Promise<boolean>;
+
+  /** Inserts or replaces; `durable: false` is for progress and may be lost in a power cut. */
+  putPull(pull: PullRow, options?: { readonly durable?: boolean }): Promise<void>;
+  putToken(token: TokenRow): Promise<void>;
+  removeToken(id: string): Promise<boolean>;
+  setSetting(key: string, value: string): Promise<void>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,48 @@
+import { type Digest, serveWorker } from "../core/index.ts";
+import { scanChunks } from "./chunk-scan.ts";
+import { FileGuard } from "./file-guard.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { openWriteConnection } from "./write-connection.ts";
+import { type WriteConnection, type WriteOps, writeOps } from "./write-ops.ts";
+
+/** How long a write waits for another program's lock. */
+const BUSY_MS = 5000;
+/** SQLite waits this long at a time, so that the thread can take up new writes in between. */
+const BUSY_SLICE_MS = 250;
+
+/** Owns the writing connection; one per thread. */
+class Writer {
+  #db: WriteConnection | undefined;
+  #ops: WriteOps | undefined;
+  #commits: GroupCommit | undefined;
+
+  open(path: string): void {
+    this.#db = openWriteConnection(path, BUSY_SLICE_MS);
+    const guard = new FileGuard(path);
+    this.#ops = writeOps(this.#db);
+    this.#commits = new GroupCommit(this.#db, { check: () => guard.check(), busyMs: BUSY_MS });
+  }
+
+  write(name: keyof WriteOps, args: unknown[], durable: boolean): Promise<unknown> | undefined {
+    const operation = this.#ops?.[name] as ((...args: unknown[]) => unknown) | undefined;
+    return operation && this.#commits?.submit(() => operation(...args), durable);
+  }
+
+  async findChunks(wanted: Digest[]) {
+    return this.#db ? await scanChunks(this.#db, wanted) : [];
+  }
+
+  /** Ends what waits, then closes: SQLite empties and removes its log. */
+  async close(): Promise<void> {
+    await this.#commits?.idle();
+    this.#db?.close();
+  }
+}
+
+const writer = new Writer();
+serveWorker({
+  open: (path: string) => writer.open(path),
+  write: (name: keyof WriteOps, args: unknown[], durable: boolean) => writer.write(name, args, durable),
+  findChunks: (wanted: Digest[]) => writer.findChunks(wanted),
+  close: () => writer.close(),
+});

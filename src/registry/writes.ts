@@ -1,0 +1,50 @@
+import type { ChunkMatch, Registry } from "./types.ts";
+import type { WriteOps } from "./write-ops.ts";
+
+export type RegistryWrites = Pick<
+  Registry,
+  | "recordBlob"
+  | "setBlobState"
+  | "setVerified"
+  | "forgetBlobs"
+  | "findChunks"
+  | "putVersion"
+  | "removeVersion"
+  | "setAlias"
+  | "removeAlias"
+  | "putPull"
+  | "putToken"
+  | "removeToken"
+  | "setSetting"
+>;
+
+/** Carries one change to where changes are made. */
+export type Submit = <K extends keyof WriteOps>(
+  name: K,
+  args: Parameters<WriteOps[K]>,
+  options?: { readonly durable: boolean },
+) => Promise<ReturnType<WriteOps[K]>>;
+
+export interface WritesOptions {
+  readonly submit: Submit;
+  readonly findChunks: (wanted: readonly string[]) => Promise<ChunkMatch[]>;
+  readonly nowS: () => number;
+}
+
+export function registryWrites({ submit, findChunks, nowS }: WritesOptions): RegistryWrites {
+  return {
+    recordBlob: (blob) => submit("recordBlob", [blob]),
+    setBlobState: (digest, state) => submit("setBlobState", [digest, state]),
+    setVerified: (digests, atS) => submit("setVerified", [digests, atS]),
+    forgetBlobs: (digests) => submit("forgetBlobs", [digests]),
+    findChunks,
+    putVersion: (record) => submit("putVersion", [record, nowS()]),
+    removeVersion: (model, version) => submit("removeVersion", [model, version, nowS()]),
+    setAlias: (model, alias, version) => submit("setAlias", [model, alias, version, nowS()]),
+    removeAlias: (model, alias) => submit("removeAlias", [model, alias, nowS()]),
+    putPull: (pull, { durable = true } = {}) => submit("putPull", [pull], { durable }),
+    putToken: (token) => submit("putToken", [token]),
+    removeToken: (id) => submit("removeToken", [id]),
+    setSetting: (key, value) => submit("setSetting", [key, value]),
+  };
+}

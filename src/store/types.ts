@@ -1,0 +1,187 @@
+import type { ByteRange, Digest } from "../core/index.ts";
+
+/** A committed blob, checked to be a regular file of the right length. `path` stays readable until the next sweep. */
+export interface OpenedBlob {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** What is known of a blob: all that verification and serving need from outside the store. */
+export interface BlobInfo {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** 32 bytes a chunk, in order; absent when the blob was never read through. */
+  readonly chunkDigests?: Uint8Array;
+}
+
+/** The digests that reading all bytes of a part once gives. */
+export interface PartDigests {
+  readonly digest: Digest;
+  /** 32 bytes a chunk, in order. */
+  readonly chunkDigests: Uint8Array;
+}
+
+/** Hashes a part behind its writer, in another thread. */
+export interface PartFollower {
+  /** All bytes before this offset are written. Never goes back. */
+  advance(frontBytes: number): void;
+  /** A chunk that was reported by `onBadChunk` has been written again. */
+  chunkRewritten(index: number): void;
+  /** Call once, after the last `advance`: resolves when all `sizeBytes` are hashed. */
+  finish(sizeBytes: number): Promise<PartDigests>;
+  cancel(): void;
+}
+
+export interface FollowOptions {
+  /** Chunks of an earlier process with the digests that it recorded: they are checked again on the way. */
+  readonly recorded?: ReadonlyMap<number, Digest>;
+  /** A chunk was hashed. Called in order of index. */
+  readonly onChunk?: (index: number, digest: Digest) => void;
+  /** A recorded chunk does not have its recorded digest (a power cut lost it): write it again, then call `chunkRewritten`. */
+  readonly onBadChunk?: (index: number) => void;
+}
+
+/**
+ * A file being written under `incoming/`, held open by this process. Descriptors are numbers that every thread of the
+ * process may use. One `Part` per key at a time; the library's single flight sees to that.
+ */
+export interface Part {
+  readonly key: string;
+  readonly path: string;
+  /** Opened for reading and writing, without following links. */
+  readonly fd: number;
+  /** `<key>.journal` beside it, opened for reading and appending; what it holds belongs to download. */
+  readonly journalFd: number;
+  follow(options?: FollowOptions): PartFollower;
+  /**
+   * fsync → still the named file and of this size → rename → fsync folder. Afterwards the part is closed and its journal gone.
+   * The caller has compared the digest, and cut off what is behind the end: nothing unverified ever gets a final name.
+   *
+   * On an error the part stays open, but for a failed flush, after which it is discarded.
+   *
+   * @throws {LarderError} IO when the part was deleted or replaced meanwhile; NO_SPACE, READONLY, STORE_GONE.
+   */
+  commit(digest: Digest, sizeBytes: number): Promise<void>;
+  /** Closes and deletes part and journal. */
+  discard(): Promise<void>;
+  /** Flushes and closes; both files stay for a later resume. */
+  close(): Promise<void>;
+}
+
+/** Disk space that is promised to one transfer. Release it when the bytes are written or given up. */
+export interface Reservation {
+  /** So many of the promised bytes are on disk by now: free space has already shrunk by them. */
+  used(bytes: number): void;
+  release(): void;
+}
+
+export interface VerifyOutcome {
+  readonly digest: Digest;
+  readonly state: "intact" | "damaged" | "missing";
+  readonly sizeBytes: number;
+  /** Indexes of bad chunks, in order: all when the file is missing; those beyond the end of a cut file; the last of one that grew. */
+  readonly badChunks: readonly number[];
+  /** Digests of all chunks, for a blob that came without them (state intact only). */
+  readonly chunkDigests?: Uint8Array;
+}
+
+export interface VerifyOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytesDone: number) => void;
+  readonly onOutcome?: (outcome: VerifyOutcome) => void;
+}
+
+export interface SweepOptions {
+  /** Digests that some row points to. */
+  readonly alive: ReadonlySet<string>;
+  /** Part keys that some unfinished pull will resume. */
+  readonly aliveParts: ReadonlySet<string>;
+  /** Files younger than this stay, whatever points to them. */
+  readonly graceS: number;
+  readonly dryRun: boolean;
+}
+
+export interface SweepOutcome {
+  readonly blobs: ReadonlyArray<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  readonly parts: ReadonlyArray<{ readonly key: string; readonly sizeBytes: number }>;
+  readonly bytesFreed: number;
+}
+
+export type ImportMode = "auto" | "reflink" | "hardlink" | "copy";
+
+export interface ImportedFile extends PartDigests {
+  readonly sizeBytes: number;
+  /** How the bytes came in. */
+  readonly mode: "reflink" | "hardlink" | "copy" | "present";
+}
+
+/** One file of a view: a real name for a blob. */
+export interface ViewFile {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface DiskSpace {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  readonly reservedBytes: number;
+}
+
+export interface BlobStore {
+  /** @throws {LarderError} BLOB_MISSING, BLOB_DAMAGED (another length), UNSAFE_PATH (not a regular file), STORE_GONE. */
+  open(digest: Digest, sizeBytes: number): OpenedBlob;
+  /** Reads a range into memory: for what has a small, stated limit. Opens, checks and closes in one go. */
+  read(digest: Digest, sizeBytes: number, range: ByteRange): Uint8Array;
+  has(digest: Digest): boolean;
+  /** Where a committed blob lies; says nothing of its presence. */
+  blobPath(digest: Digest): string;
+  /** Every blob on disk, for a rebuild and for checks. */
+  scan(): AsyncIterable<{ readonly digest: Digest; readonly sizeBytes: number }>;
+
+  /**
+   * Opens the part of a key, new or left by an earlier process.
+   *
+   * @param key A digest, or `u-` and 64 hex digits for bytes whose digest is not known yet.
+   */
+  openPart(key: string): Promise<Part>;
+  /** @throws {LarderError} NO_SPACE when free space minus what is reserved does not hold `bytes`, NO_INODES, READONLY. */
+  reserve(bytes: number): Promise<Reservation>;
+  space(): Promise<DiskSpace>;
+
+  /** Reads blobs with as many threads as there are cores. Changes nothing. */
+  verify(blobs: Iterable<BlobInfo>, options?: VerifyOptions): Promise<VerifyOutcome[]>;
+  /**
+   * Takes a damaged blob out of `blobs/`: it becomes the part of its own digest, to be resumed. Returns that part's key, or
+   * undefined when there was no file.
+   */
+  quarantine(digest: Digest): Promise<string | undefined>;
+  /** Unlinks one blob; open readers finish. A pinned one stays: a sweep takes it when nothing points to it later. */
+  remove(digest: Digest): Promise<void>;
+  sweep(options: SweepOptions): Promise<SweepOutcome>;
+  /** While pinned, a digest is neither swept nor removed. Counted; call the function once to unpin. */
+  pin(digest: Digest): () => void;
+
+  /** Takes a local file in: hash, then link or copy, durable when it resolves. @throws {LarderError} BAD_SOURCE, DIGEST_MISMATCH */
+  importFile(path: string, options: {
+    readonly mode: ImportMode;
+    readonly expected?: Digest;
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (bytesDone: number) => void;
+  }): Promise<ImportedFile>;
+
+  /**
+   * Makes `views/<model>/<version>` hold exactly these files by name (reflink, else hard link, else copy, 0444); returns the folder.
+   * `viewPath` tells where in it a file lies.
+   */
+  makeView(model: string, version: string, files: readonly ViewFile[]): Promise<string>;
+  removeView(model: string, version: string): Promise<void>;
+
+  /** Durable small JSON documents below `manifests/`. */
+  writeManifest(model: string, version: string, manifest: unknown): Promise<void>;
+  removeManifest(model: string, version: string): Promise<void>;
+  /** Every readable manifest; unreadable ones are logged and passed over. */
+  readManifests(): AsyncIterable<unknown>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { LocalEvents, systemClock } from "../../src/core/index.ts";
+import { createDownloader, type TransferTuning } from "../../src/download/index.ts";
+import { createLibrary, type Library, type LibrarySettings } from "../../src/library/index.ts";
+import type { PullRequest, PullView } from "../../src/library/index.ts";
+import { openOrRebuildRegistry, type Registry } from "../../src/registry/index.ts";
+import { type BlobStore, openBlobStore } from "../../src/store/index.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+/** A library over real folders, threads and connections in a temporary home. */
+export interface TestLibrary extends AsyncDisposable {
+  readonly home: string;
+  readonly library: Library;
+  readonly registry: Registry;
+  readonly store: BlobStore;
+  readonly events: LocalEvents;
+  /** Stops everything but the home, as a clean stop of the process would. */
+  close(): Promise<void>;
+}
+
+/** Impatient, so that faults show soon. */
+export const FAST_TUNING: TransferTuning = {
+  stallMs: 400,
+  crawlMs: 800,
+  crawlBytesPerS: 1024,
+  tries: 6,
+  backoffBaseMs: 5,
+  backoffMaxMs: 40,
+};
+
+export interface TestLibraryOptions {
+  /** A home that is there already; it is then not deleted at the end. */
+  readonly home?: string;
+  readonly allowOrigins?: readonly string[];
+  readonly tuning?: Partial<TransferTuning>;
+  readonly headersMs?: number;
+  readonly settings?: Partial<LibrarySettings>;
+}
+
+export async function openTestLibrary(options: TestLibraryOptions = {}): Promise<TestLibrary> {
+  const folder = options.home === undefined ? await tempFolder() : undefined;
+  const home = options.home ?? join(folder?.path ?? "", "home");
+  const store = await openBlobStore({ home });
+  const registry = await openOrRebuildRegistry({
+    path: join(home, "registry.sqlite"),
+    source: {
+      manifests: () => store.readManifests(),
+      blobs: () => store.scan(),
+      tokens: () => Promise.resolve([]),
+    },
+  });
+  const events = new LocalEvents();
+  const downloader = createDownloader({
+    net: {
+      allowOrigins: options.allowOrigins ?? ["http://127.0.0.1:*", "https://127.0.0.1:*"],
+      userAgent: "larder-test",
+      connectMs: 500,
+      headersMs: options.headersMs ?? 500,
+    },
+    tuning: { ...FAST_TUNING, ...options.tuning },
+    rateBytesPerS: 0,
+  });
+  const library = createLibrary({
+    registry,
+    store,
+    downloader,
+    events,
+    clock: systemClock,
+    settings: {
+      limits: { rate_bytes_per_s: 0, pulls_at_once: 3, connections_per_pull: 4 },
+      decompressBytesMax: 1024 * 1024 * 1024,
+      gcGraceS: 3600,
+      repairWaitMs: 5000,
+      version: "test",
+      ...options.settings,
+    },
+  }, { mirrorTokens: async () => {} });
+  return {
+    home,
+    library,
+    registry,
+    store,
+    events,
+    close: () => library.close(),
+    [Symbol.asyncDispose]: async () => {
+      await library.close();
+      await folder?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Pulls and waits until the pull rests. */
+export async function pullAndWait(library: Library, request: PullRequest): Promise<PullView> {
+  const { id } = await library.pull(request);
+  return await waitForPull(library, id);
+}
+
+export async function waitForPull(library: Library, id: string): Promise<PullView> {
+  let view = await library.getPull(id);
+  for await (view of library.watchPull(id));
+  return view;
+}

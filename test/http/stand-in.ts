@@ -1,0 +1,210 @@
+import { type ErrorCode, LarderError, sha256 } from "../../src/core/index.ts";
+import type {
+  HealthView,
+  JobView,
+  Library,
+  ModelPage,
+  ModelView,
+  PullRequest,
+  PullView,
+  Scope,
+  ServedFile,
+  TokenView,
+} from "../../src/library/index.ts";
+
+export const PULL: PullView = {
+  id: "p1",
+  model: "iris",
+  version: null,
+  variant: "default",
+  state: "running",
+  bytes_done: 1,
+  bytes_total: 10,
+  rate_bytes_per_s: 0,
+  eta_s: null,
+  created_at: 1,
+  finished_at: null,
+  files: [],
+  error: null,
+};
+
+export const JOB: JobView = {
+  id: "j1",
+  kind: "verify",
+  state: "running",
+  bytes_done: 0,
+  bytes_total: null,
+  created_at: 1,
+  finished_at: null,
+  dry_run: false,
+  result: null,
+  error: null,
+};
+
+/**
+ * What a listener can be tried against without a home: it answers, remembers what it was asked, and fails on demand.
+ * Files are real ones on disk.
+ */
+export class StandInLibrary implements Library {
+  readonly calls: Array<readonly [string, ...unknown[]]> = [];
+  readonly files = new Map<string, ServedFile>();
+  readonly tokens = new Map<string, readonly Scope[]>();
+  /** Thrown by the next call of this name. */
+  readonly failures = new Map<string, unknown>();
+  open = true;
+  healthy = true;
+  states: AsyncIterable<PullView> | undefined;
+
+  /** Makes `model@version/path` a file with these bytes at `disk`. */
+  async addFile(model: string, version: string, path: string, disk: string, bytes: Uint8Array) {
+    await Bun.write(disk, bytes);
+    const served = { digest: sha256(bytes), sizeBytes: bytes.length, path: disk, version, immutable: true };
+    this.files.set(`${model}@${version}/${path}`, served);
+    this.files.set(`${model}@latest/${path}`, { ...served, immutable: false });
+    return served;
+  }
+
+  hasModel(model: string): boolean {
+    return [...this.files.keys()].some((name) => name.startsWith(`${model}@`));
+  }
+
+  serveFile(model: string, version: string, path: string): ServedFile {
+    this.#note("serveFile", model, version, path);
+    const file = this.files.get(`${model}@${version}/${path}`);
+    if (file !== undefined) return file;
+    const code: ErrorCode = [...this.files.keys()].some((name) => name.startsWith(`${model}@${version}/`))
+      ? "FILE_NOT_FOUND"
+      : "VERSION_NOT_FOUND";
+    throw new LarderError(code, "Cannot find it");
+  }
+
+  scopesOf(secret: string): readonly Scope[] | undefined {
+    return this.tokens.get(secret);
+  }
+
+  isOpen(): boolean {
+    return this.open;
+  }
+
+  async health(): Promise<HealthView> {
+    this.#note("health");
+    const status = this.healthy ? "ok" : "degraded";
+    return { ready: this.healthy, status, reasons: [], version: "0", disk: null, pulls_running: 2 };
+  }
+
+  async list(query: unknown): Promise<ModelPage> {
+    this.#note("list", query);
+    return { models: [], total: 0, next_cursor: null };
+  }
+
+  async describe(reference: string): Promise<ModelView> {
+    this.#note("describe", reference);
+    const version = { version: "1", created_at: 1, size_bytes: 1, variants: [], files: [] };
+    return { model: reference, version, versions: [], aliases: {} };
+  }
+
+  async path(reference: string) {
+    this.#note("path", reference);
+    return { model: reference, version: "1", folder: "/f", files: [] };
+  }
+
+  async remove(reference: string) {
+    this.#note("remove", reference);
+    return { model: reference, versions: [], bytes_freed: 0 };
+  }
+
+  async setAlias(model: string, alias: string, version: string) {
+    this.#note("setAlias", model, alias, version);
+    return { model, alias, version };
+  }
+
+  async removeAlias(model: string, alias: string): Promise<void> {
+    this.#note("removeAlias", model, alias);
+  }
+
+  async pull(request: PullRequest): Promise<PullView> {
+    this.#note("pull", request);
+    return PULL;
+  }
+
+  async listPulls(options: unknown): Promise<PullView[]> {
+    this.#note("listPulls", options);
+    return [PULL];
+  }
+
+  async getPull(id: string): Promise<PullView> {
+    this.#note("getPull", id);
+    return PULL;
+  }
+
+  async *watchPull(id: string, signal?: AbortSignal): AsyncGenerator<PullView> {
+    this.#note("watchPull", id);
+    if (this.states !== undefined) return yield* this.states;
+    yield PULL;
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+  }
+
+  pausePull = (id: string) => this.#pull("pausePull", id);
+  resumePull = (id: string) => this.#pull("resumePull", id);
+  cancelPull = (id: string) => this.#pull("cancelPull", id);
+  importPath = (request: unknown) => this.#job("importPath", request);
+  verify = (request: unknown) => this.#job("verify", request);
+  repair = (request: unknown) => this.#job("repair", request);
+  gc = (request: unknown) => this.#job("gc", request);
+  getJob = (id: string) => this.#job("getJob", id);
+  cancelJob = (id: string) => this.#job("cancelJob", id);
+
+  async listJobs(): Promise<JobView[]> {
+    this.#note("listJobs");
+    return [JOB];
+  }
+
+  async *watchJob(id: string): AsyncGenerator<JobView> {
+    this.#note("watchJob", id);
+    yield JOB;
+    yield { ...JOB, state: "done" };
+  }
+
+  async getLimits() {
+    this.#note("getLimits");
+    return { rate_bytes_per_s: 0, pulls_at_once: 3, connections_per_pull: 4 };
+  }
+
+  async setLimits(limits: object) {
+    this.#note("setLimits", limits);
+    return { rate_bytes_per_s: 0, pulls_at_once: 3, connections_per_pull: 4, ...limits };
+  }
+
+  async createToken(request: unknown): Promise<TokenView> {
+    this.#note("createToken", request);
+    return { id: "t1", name: "n", scopes: ["read"], created_at: 1, expires_at: null, token: "secret" };
+  }
+
+  async listTokens(): Promise<TokenView[]> {
+    this.#note("listTokens");
+    return [];
+  }
+
+  async removeToken(id: string): Promise<void> {
+    this.#note("removeToken", id);
+  }
+
+  async resumeInterrupted(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async #pull(...call: [string, unknown]): Promise<PullView> {
+    this.#note(...call);
+    return PULL;
+  }
+
+  async #job(...call: [string, unknown]): Promise<JobView> {
+    this.#note(...call);
+    return JOB;
+  }
+
+  #note(name: string, ...rest: unknown[]): void {
+    this.calls.push([name, ...rest]);
+    const failure = this.failures.get(name);
+    if (failure !== undefined) throw failure;
+  }
+}
