@@ -13,7 +13,7 @@ RUN useradd --system --uid 10001 --no-create-home larder \
   && install --directory --owner larder --group larder --mode 0700 /var/lib/larder
 COPY --from=build /build/dist/larder /usr/local/bin/larder
 # Reaching the server from outside of the container needs an address other than loopback, and that needs a token:
-#   docker run --rm -v larder:/var/lib/larder larder token --help
+#   docker run --rm -v larder:/var/lib/larder larder token create --name laptop --scope read --scope pull
 ENV LARDER_HOME=/var/lib/larder LARDER_HOST=0.0.0.0
 VOLUME /var/lib/larder
 EXPOSE 7420

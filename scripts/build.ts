@@ -82,7 +82,8 @@ async function main(): Promise<void> {
 
 /** What went wrong in words; the bundler gathers its messages in one error. */
 export function explain(error: unknown): string {
-  return error instanceof AggregateError ? error.errors.join("\n") : String(error);
+  if (error instanceof AggregateError) return error.errors.join("\n");
+  return error instanceof Error ? error.message : String(error);
 }
 
 if (import.meta.main) {

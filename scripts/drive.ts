@@ -10,8 +10,11 @@ import { summarize } from "./run-tests.ts";
 
 const EXECUTABLE = resolve(import.meta.dir, "../dist/larder");
 const START_MS = 10_000;
+const POLL_MS = 100;
 const STOP_MS = 5_000;
 const VERB_MS = 60_000;
+/** How much of the server's log a failure shows. */
+const LOG_LINES = 5;
 const MODEL = "acme/tiny";
 const VERSION = "1.0.0";
 /** Three chunks, the last one shorter. */
@@ -22,6 +25,7 @@ type Server = { readonly process: Bun.Subprocess; readonly url: string };
 const folder = await mkdtemp(join(tmpdir(), "larder-drive-"));
 const model = randomBytes(MODEL_BYTES);
 const digest = new Bun.CryptoHasher("sha256").update(model).digest("hex");
+const LOG = join(folder, "serve.log");
 const port = freePort();
 const env = {
   PATH: process.env["PATH"],
@@ -55,7 +59,7 @@ async function start(): Promise<Server> {
   const server = Bun.spawn([EXECUTABLE, "serve"], {
     cwd: folder,
     env,
-    stdio: ["ignore", Bun.file(join(folder, "serve.log")), "inherit"],
+    stdio: ["ignore", "ignore", Bun.file(LOG)],
   });
   const url = `http://127.0.0.1:${port}`;
   const deadline = Date.now() + START_MS;
@@ -63,7 +67,7 @@ async function start(): Promise<Server> {
     // Nobody listens yet: refused is the expected answer until the deadline.
     const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
     if (answer?.ok) return { process: server, url };
-    await Bun.sleep(20);
+    await Bun.sleep(POLL_MS);
   }
   server.kill("SIGKILL");
   throw new Error(`The server did not become ready in ${START_MS} ms; exit code ${server.exitCode}`);
@@ -114,7 +118,7 @@ async function drive(): Promise<{ passed: number; failed: number; skipped: numbe
     ["version", async () => expectNamed(await larder("version"), packageJson.version)],
     ["start", async () => void (server = await start())],
     ["pull from a local origin", async () => {
-      await larder("pull", `${MODEL}@${VERSION}`, "--url", source, "--sha256", digest);
+      await larder("pull", `${MODEL}@${VERSION}`, source, "--sha256", digest);
     }],
     ["list", async () => expectNamed(await larder("list"), MODEL)],
     ["serve a range over a chunk's edge", () => expectRange(running(), 5_242_000, 5_243_999)],
@@ -135,12 +139,17 @@ async function drive(): Promise<{ passed: number; failed: number; skipped: numbe
       passed++;
     }
   } catch (error) {
-    console.log(`FAIL  ${steps[passed]?.[0]}\n${explain(error)}`);
+    console.log(`FAIL  ${steps[passed]?.[0]}\n${explain(error)}\n${await lastOfLog()}`);
   } finally {
     server?.process.kill("SIGKILL");
     await origin.stop(true);
   }
   return { passed, failed: steps.length - passed, skipped: 0 };
+}
+
+async function lastOfLog(): Promise<string> {
+  const log = Bun.file(LOG);
+  return await log.exists() ? (await log.text()).trimEnd().split("\n").slice(-LOG_LINES).join("\n") : "";
 }
 
 function fail(message: string): never {

@@ -21,36 +21,28 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/** Who holds a home. */
-export interface Holder {
-  readonly pid: number | null;
-  readonly verb: string | null;
-  readonly startedAtS: number | null;
-}
-
-/** What can be seen of a home without owning it. */
-export interface HomeReport {
-  readonly exists: boolean;
-  /** Permission bits. */
-  readonly mode: number | null;
-  readonly writable: boolean;
-  readonly locked: boolean;
-  readonly holder: Holder | null;
-  readonly registry: { readonly state: "ok" | "missing" | "unreadable"; readonly schema: number | null };
+/** What can be seen of a registry without opening it. */
+export interface RegistryReport {
+  readonly state: "sound" | "absent" | "damaged";
+  readonly schema: number | null;
   /** The newest schema that this executable reads. */
   readonly schemaKnown: number;
-  readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | null;
+}
+
+export interface OpenOptions {
+  /** What this process does with the home, for whoever waits for it. */
+  readonly verb: string;
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** What the verbs need and this folder may not import: built in wire.ts. */
 export interface CliParts {
   /** Takes the home for this process. @throws {LarderError} HOME_LOCKED after `waitMs`, and what opening gives. */
-  openHome(config: Config, options: { readonly verb: string; readonly waitMs: number }): Promise<OpenedHome>;
+  openHome(config: Config, options: OpenOptions): Promise<OpenedHome>;
   /** @throws {LarderError} HOME_LOCKED, PORT_IN_USE, CONFIG, SCHEMA_NEWER. */
-  serve(config: Config, options: { readonly waitMs: number }): Promise<Serving>;
-  inspectHome(config: Config): Promise<HomeReport>;
-  /** The socket of the home's owner. */
-  socketPath(config: Config): string;
+  serve(config: Config, options: OpenOptions): Promise<Serving>;
+  inspectRegistry(config: Config): RegistryReport;
 }
 
 /** The process around a verb. */
@@ -59,7 +51,8 @@ export interface CliEnvironment {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** A function, because already looking at it may begin to read. */
+  stdin(): NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: TextStream;
   readonly stderr: TextStream;
   readonly clock: Clock;

@@ -1,6 +1,8 @@
 import type { Config, Environment } from "../config/index.ts";
-import type { HomeReport } from "./cli-types.ts";
+import type { RegistryReport } from "./cli-types.ts";
 import { formatBytes } from "./format.ts";
+import type { HomeReport } from "./inspect-home.ts";
+import { SOCKET_PATH_BYTES_MAX, socketPathOf } from "./socket-path.ts";
 
 export interface Surroundings {
   readonly config: Config;
@@ -8,12 +10,10 @@ export interface Surroundings {
   /** Permission bits that new files lose. */
   readonly umask: number;
   readonly home: HomeReport;
-  readonly socketPath: string;
+  readonly registry: RegistryReport;
 }
 
 const GIB = 2 ** 30;
-/** `sun_path` of unix(7) has 108 bytes, the last one a NUL. */
-export const SOCKET_PATH_BYTES_MAX = 107;
 
 /** Variables that change what the executable does before its own code runs, or behind its back. Values are never shown: they may be secret. */
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -41,7 +41,7 @@ function environmentWarnings(env: Environment): string[] {
   });
 }
 
-function homeWarnings({ home, umask, socketPath }: Surroundings): string[] {
+function homeWarnings({ config, home, registry, umask }: Surroundings): string[] {
   const warnings: string[] = [];
   if (home.exists && !home.writable) warnings.push("The home is not writable: nothing new can be kept.");
   if (home.mode !== null && (home.mode & 0o077) !== 0) {
@@ -50,16 +50,16 @@ function homeWarnings({ home, umask, socketPath }: Surroundings): string[] {
   if ((umask & 0o002) === 0) {
     warnings.push(`The umask is ${octal(umask)}: new files may be writable by others.`);
   }
-  if (home.registry.state === "unreadable") {
-    warnings.push("The registry is not readable: the next start makes it again from the manifests.");
+  if (registry.state === "damaged") {
+    warnings.push("The registry is damaged: the next start makes it again from the manifests.");
   }
-  if (home.registry.schema !== null && home.registry.schema > home.schemaKnown) {
+  if (registry.schema !== null && registry.schema > registry.schemaKnown) {
     warnings.push("The registry was made by a newer larder: this one refuses to open it.");
   }
   if (home.disk && home.disk.freeBytes < GIB) {
     warnings.push(`The disk has only ${formatBytes(home.disk.freeBytes)} left.`);
   }
-  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) {
+  if (Buffer.byteLength(socketPathOf(config)) > SOCKET_PATH_BYTES_MAX) {
     warnings.push(
       `The path of the socket is longer than ${SOCKET_PATH_BYTES_MAX} bytes: \`larder serve\` needs a shorter home.`,
     );

@@ -3,6 +3,7 @@ import type { JobView } from "../library/index.ts";
 import type { VerbContext } from "./cli-types.ts";
 import { openProgress } from "./progress.ts";
 import type { Progress } from "./progress-line.ts";
+import { ownerGone } from "./remote-request.ts";
 import { withHint } from "./report-error.ts";
 import type { Session } from "./session.ts";
 
@@ -15,7 +16,8 @@ export async function followJob(context: VerbContext, session: Session, job: Job
   const last = await watch(context, session, job);
   if (last.state === "failed" && last.error) throw LarderError.fromRecord(withHint(last.error));
   if (last.state === "done") return last;
-  throw new LarderError("CANCELLED", `Cannot finish ${job.kind}: it was ${last.state}`);
+  if (last.state === "running" && !context.signal.aborted) throw ownerGone();
+  throw new LarderError("CANCELLED", `Cannot finish ${job.kind}: it was cancelled`);
 }
 
 async function watch(context: VerbContext, { api }: Session, job: JobView): Promise<JobView> {

@@ -5,6 +5,7 @@ import { exitOfSignal } from "./exit-codes.ts";
 import { formatBytes, formatDuration, plural } from "./format.ts";
 import { openProgress } from "./progress.ts";
 import { progressOfPull } from "./progress-line.ts";
+import { ownerGone } from "./remote-request.ts";
 import { withHint } from "./report-error.ts";
 import type { Session } from "./session.ts";
 
@@ -61,6 +62,7 @@ async function leave(context: VerbContext, { api, owned }: Session, pull: PullVi
 }
 
 function conclude({ output }: VerbContext, pull: PullView): number {
+  if (!isFinal(pull)) throw ownerGone();
   if (pull.state === "failed") throw failureOf(pull);
   if (pull.state === "cancelled") {
     throw new LarderError("CANCELLED", `Cannot finish ${nameOf(pull)}: the pull was cancelled`);

@@ -1,11 +1,5 @@
-import {
-  configureSync,
-  getJsonLinesFormatter,
-  getTextFormatter,
-  type LogRecord,
-  type Sink,
-  type TextFormatter,
-} from "@logtape/logtape";
+import { configureSync, type LogRecord, type Sink, type TextFormatter } from "@logtape/logtape";
+import { jsonLine, textLine } from "./log-format.ts";
 import type { TextStream } from "./text-stream.ts";
 
 export interface LogSettings {
@@ -20,22 +14,13 @@ const PENDING_BYTES_MAX = 1024 * 1024;
 export function configureLogging(stream: TextStream, { format, level }: LogSettings): void {
   configureSync({
     reset: true,
-    sinks: { stream: streamSink(stream, format === "json" ? JSON_LINES : TEXT) },
+    sinks: { stream: streamSink(stream, format === "json" ? jsonLine : textLine) },
     loggers: [
       { category: ["larder"], sinks: ["stream"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["stream"], lowestLevel: "error" },
     ],
   });
 }
-
-const JSON_LINES = getJsonLinesFormatter({
-  categorySeparator: ".",
-  message: "rendered",
-  properties: "flatten",
-});
-
-/** Values are shown as they are, controls in them escaped: nobody can forge a line. */
-const TEXT = getTextFormatter({ timestamp: "rfc3339", level: "full", category: ".", value: "bare" });
 
 /** Never blocks and never throws: a log that cannot be written is lost, and the server goes on. */
 export function streamSink(stream: TextStream, format: TextFormatter): Sink {

@@ -17,8 +17,19 @@ export interface ProgressDisplay {
 /** NDJSON with `--json`, a bar on a terminal, else a line now and then. */
 export function openProgress(output: Output, clock: Clock): ProgressDisplay {
   if (output.json) return { show: (_, document) => output.document(document), end: () => {} };
-  if (output.stderr.isTTY) return new TerminalBar(output.stderr);
-  return new ProgressLines(output.stderr, clock);
+  return withoutNothing(
+    output.stderr.isTTY ? new TerminalBar(output.stderr) : new ProgressLines(output.stderr, clock),
+  );
+}
+
+/** Before anything is known there is nothing to show. */
+function withoutNothing(display: ProgressDisplay): ProgressDisplay {
+  return {
+    show: (progress, document) => {
+      if (progress.bytesTotal !== null || progress.bytesDone > 0) display.show(progress, document);
+    },
+    end: () => display.end(),
+  };
 }
 
 class TerminalBar implements ProgressDisplay {

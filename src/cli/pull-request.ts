@@ -5,7 +5,6 @@ import { parseSize, usage } from "./format.ts";
 
 export interface PullOptions {
   readonly as?: string;
-  readonly url?: readonly string[];
   readonly mirror?: readonly string[];
   readonly sha256?: string;
   readonly size?: string;
@@ -20,7 +19,6 @@ export interface PullOptions {
 
 /** What belongs to one file, so it has no meaning beside `--input`. */
 const FILE_OPTIONS = [
-  ["url", "--url"],
   ["mirror", "--mirror"],
   ["sha256", "--sha256"],
   ["size", "--size"],
@@ -60,7 +58,7 @@ function isAddress(text: string): boolean {
 function addressesOf(
   first: string,
   second: string | undefined,
-  { url = [], mirror = [] }: PullOptions,
+  { mirror = [] }: PullOptions,
 ): string[] {
   const given = [first, second ?? ""].filter(isAddress);
   if (second !== undefined && !isAddress(second)) throw usage("address", second, "an https:// address");
@@ -69,7 +67,7 @@ function addressesOf(
       hint: "Name the model first, or give the further addresses with --mirror.",
     });
   }
-  return [...new Set([...given, ...url, ...mirror].map((address) => parseAddress(address, "address").href))];
+  return [...new Set([...given, ...mirror].map((address) => parseAddress(address, "address").href))];
 }
 
 function referenceOf(first: string, options: PullOptions): ModelRef {

@@ -2,7 +2,11 @@ import { ERROR_CODES, type ErrorCode, type ErrorRecord, LarderError, systemCode 
 
 /** Any host name would do: the socket decides who answers. */
 const BASE = "http://localhost";
-const GONE_CODES = new Set(["ECONNREFUSED", "ENOENT", "ECONNRESET", "EPIPE", "ConnectionClosed"]);
+/** Nobody listens, no such socket (or none that this user may reach), or the owner went while it answered. */
+const GONE_CODES = new Set([
+  ...["ECONNREFUSED", "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EACCES"],
+  ...["ECONNRESET", "EPIPE", "ConnectionClosed"],
+]);
 
 export interface Ask {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
@@ -48,7 +52,7 @@ export function isGone(error: unknown): boolean {
   return GONE_CODES.has(systemCode(error) ?? "");
 }
 
-export function ownerGone(cause: unknown): LarderError {
+export function ownerGone(cause?: unknown): LarderError {
   return new LarderError("SHUTTING_DOWN", "Cannot reach the running larder any more: it has stopped", {
     retryable: true,
     hint: "What was fetched stays: run the same command again to go on.",

@@ -2,6 +2,7 @@ import { isLarderError, LarderError } from "../core/index.ts";
 import type { LarderApi } from "../library/index.ts";
 import type { OpenedHome, VerbContext } from "./cli-types.ts";
 import { connectOwner } from "./remote.ts";
+import { socketPathOf } from "./socket-path.ts";
 
 /** Between two looks whether the home is free or its owner has begun to listen. */
 const LOOK_MS = 200;
@@ -28,15 +29,15 @@ export async function withApi<T>(context: VerbContext, use: (session: Session) =
 }
 
 async function findApi(context: VerbContext): Promise<{ api: LarderApi; home?: OpenedHome }> {
-  const { clock, config, parts, verb } = context;
+  const { clock, config, parts, signal, verb } = context;
   const startMs = clock.monotonicMs();
   const deadlineMs = startMs + config.waitS * 1000;
   const sayOnce = noteOnce(context);
   for (;;) {
-    const remote = await connectOwner(parts.socketPath(config));
+    const remote = await connectOwner(socketPathOf(config));
     if (remote) return { api: remote };
     try {
-      const home = await parts.openHome(config, { verb, waitMs: 0 });
+      const home = await parts.openHome(config, { verb, waitMs: 0, signal });
       return { api: home.library, home };
     } catch (error) {
       if (!isLarderError(error, "HOME_LOCKED") || clock.monotonicMs() >= deadlineMs) throw error;

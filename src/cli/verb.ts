@@ -1,6 +1,8 @@
 import { type Command, Option } from "commander";
 import { type Config, CONFIG_KEYS, type ConfigName, loadConfig } from "../config/index.ts";
+import { isLarderError } from "../core/index.ts";
 import type { CliEnvironment, VerbContext } from "./cli-types.ts";
+import { exitOfSignal } from "./exit-codes.ts";
 import { Output } from "./output.ts";
 import { reportError } from "./report-error.ts";
 
@@ -49,7 +51,11 @@ export class Cli {
         const input = { args: command.processedArgs as string[], options };
         this.exitCode = await handler(context, input) ?? 0;
       } catch (error) {
-        this.exitCode = reportError(output, error);
+        const code = reportError(output, error);
+        const { signal } = this.environment;
+        this.exitCode = signal.aborted && isLarderError(error, "CANCELLED")
+          ? exitOfSignal(signal.reason)
+          : code;
       }
     };
   }
@@ -83,11 +89,10 @@ function levelOf({ logLevel, sources }: Config, verb: string): Config["logLevel"
   return verb === "serve" || sources.logLevel !== "default" ? logLevel : "warning";
 }
 
-/** `pulls watch` as the user typed it. */
+/** `pulls` for `larder pulls watch`. */
 function verbOf(command: Command): string {
-  const names: string[] = [];
-  for (let one: Command | null = command; one?.parent; one = one.parent) names.unshift(one.name());
-  return names.join(" ");
+  const { parent } = command;
+  return parent?.parent ? verbOf(parent) : command.name();
 }
 
 /** The settings that a verb takes as flags, in the words of the table of settings. */

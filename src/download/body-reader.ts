@@ -23,9 +23,10 @@ export class BodyReader {
   readonly #controller = new AbortController();
   readonly #forget: Array<() => void>;
   #reader: ByteReader | undefined;
+  #isEnded = false;
 
-  constructor(private readonly deps: BodyReaderDeps, private readonly signal: AbortSignal) {
-    this.#watchdog = new Watchdog(deps.tuning, deps.clock, () => deps.limit.unlimited);
+  constructor(private readonly deps: BodyReaderDeps, signal: AbortSignal) {
+    this.#watchdog = new Watchdog(deps.tuning, deps.clock);
     const stop = (reason: unknown) => this.#controller.abort(reason);
     this.#forget = [onAbort(signal, stop), onAbort(this.#watchdog.signal, stop)];
   }
@@ -40,27 +41,30 @@ export class BodyReader {
 
   /** The next bytes, or undefined at the end. @throws {LarderError} UPSTREAM_TIMEOUT, UPSTREAM_TRUNCATED; the signal's reason. */
   async read(): Promise<Uint8Array | undefined> {
-    if (this.#reader === undefined) return undefined;
     try {
-      const { done, value } = await this.#reader.read();
-      if (this.#controller.signal.aborted) throw this.#controller.signal.reason;
-      if (done || value === undefined) return undefined;
+      const { done = true, value } = await this.#reader?.read() ?? {};
+      this.#controller.signal.throwIfAborted();
+      if (done || value === undefined) {
+        this.#isEnded = true;
+        return undefined;
+      }
       this.#watchdog.feed(value.byteLength);
       if (!this.deps.limit.unlimited) {
         await this.#watchdog.whilePaused(this.deps.limit.take(value.byteLength, this.#controller.signal));
       }
       return value;
     } catch (error) {
-      if (this.#controller.signal.aborted) throw this.#controller.signal.reason;
+      this.#controller.signal.throwIfAborted();
       if (error instanceof LarderError) throw error;
       throw bodyError(error);
     }
   }
 
-  /** Ends the connection unless the body was read to its end. */
+  /** Gives the connection back if the body was read to its end, else ends it. */
   async close(): Promise<void> {
     this.#watchdog.stop();
     for (const forget of this.#forget) forget();
+    if (this.#isEnded) return;
     this.#controller.abort(new Error("closed"));
     // The connection is given up: how it ends is of no interest.
     await this.#reader?.cancel().catch(() => {});

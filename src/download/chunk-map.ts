@@ -77,9 +77,10 @@ export class ChunkMap {
   advance(start: number, end: number): number[] {
     const completed: number[] = [];
     for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES < end; index++) {
+      if (this.isDone(index)) continue;
       const chunk = chunkRange(index, this.totalBytes);
       if (end < chunk.end) this.#partial.set(index, end - chunk.start);
-      else if (!this.isDone(index)) {
+      else {
         this.markDone(index);
         completed.push(index);
       }
@@ -107,10 +108,26 @@ export class ChunkMap {
     return { start, end };
   }
 
-  release(range: ByteRange): void {
-    for (let index = Math.floor(range.start / CHUNK_BYTES); index * CHUNK_BYTES < range.end; index++) {
-      this.#claimed.delete(index);
+  /** Claims all chunks that a range touches; what lies beyond the end of the file is ignored. */
+  hold(range: ByteRange): void {
+    for (const index of this.#touched(range)) this.#claimed.add(index);
+  }
+
+  /** Claims a range that is being fetched already. */
+  hold(range: ByteRange): void {
+    const end = Math.min(range.end, this.totalBytes);
+    for (let index = Math.floor(range.start / CHUNK_BYTES); index * CHUNK_BYTES < end; index++) {
+      this.#claimed.add(index);
     }
+  }
+
+  release(range: ByteRange): void {
+    for (const index of this.#touched(range)) this.#claimed.delete(index);
+  }
+
+  *#touched({ start, end }: ByteRange): Generator<number> {
+    const endByte = Math.min(end, this.totalBytes);
+    for (let index = Math.floor(start / CHUNK_BYTES); index * CHUNK_BYTES < endByte; index++) yield index;
   }
 
   #isFree(index: number): boolean {

@@ -31,6 +31,7 @@ export class DownloadRun {
   #bad = Promise.withResolvers<void>();
   #pendingBad: number[] = [];
   #failure: unknown;
+  #beginning: Promise<void> = Promise.resolve();
   #bytesFetched = 0;
   #chunksFetched = 0;
   #bytesFetchedInPass = 0;
@@ -52,12 +53,13 @@ export class DownloadRun {
       return await this.#secondPass(mirrors, first);
     } finally {
       forget();
+      await this.#beginning;
       this.#follower?.cancel();
     }
   }
 
   onEvent(event: TransferEvent): void {
-    if (event.type === "begin") void this.#begin(event);
+    if (event.type === "begin") this.#beginning = this.#begin(event);
     else {
       this.#follower?.advance(event.frontBytes);
       this.#bytesFetchedInPass = event.bytesFetched;
@@ -75,6 +77,7 @@ export class DownloadRun {
     try {
       this.#totalBytes = event.totalBytes;
       if (event.totalBytes !== undefined) await this.request.onTotal?.(event.totalBytes);
+      if (this.#failure !== undefined) return;
       this.#follow(event);
       this.thread.send("go", this.id);
     } catch (error) {
@@ -89,14 +92,20 @@ export class DownloadRun {
     this.#follower = undefined;
     this.#finished = undefined;
     this.#pendingBad = [];
+    this.#bad = Promise.withResolvers();
     this.#rewritten = [];
     if (totalBytes !== undefined && chunkCount(totalBytes) <= 1) return;
     const known = this.request.chunks ?? [];
-    this.#follower = this.sink.follow({
+    // What an earlier follower still says is about bytes that are gone.
+    const ifCurrent = (tell: () => void) => {
+      if (this.#follower === follower) tell();
+    };
+    const follower = this.sink.follow({
       recorded: new Map([...recorded, ...known.entries()]),
-      onChunk: (index, digest) => this.thread.send("hashed", this.id, index, digest),
-      onBadChunk: (index) => this.#noteBad(index),
+      onChunk: (index, digest) => ifCurrent(() => this.thread.send("hashed", this.id, index, digest)),
+      onBadChunk: (index) => ifCurrent(() => this.#noteBad(index)),
     });
+    this.#follower = follower;
   }
 
   #noteBad(index: number): void {
@@ -141,7 +150,7 @@ export class DownloadRun {
       ...(request.digest === undefined ? {} : { digest: request.digest }),
       ...(request.sizeBytes === undefined ? {} : { sizeBytes: request.sizeBytes }),
       copies: pass.refetch.length > 0 ? [] : request.copies ?? [],
-      connections: request.connections,
+      group: request.group,
       chunksKnown: request.chunks !== undefined,
       fresh: pass.fresh,
       unmixed: pass.unmixed,
@@ -200,8 +209,14 @@ export class DownloadRun {
       this.#badChunks.set(index, tries);
     }
     this.#rewritten = refetch;
-    const [first, ...others] = pass.mirrors;
-    return { mirrors: first === undefined ? [] : [...others, first], fresh: false, unmixed: false, refetch };
+    return { mirrors: this.#rotated(pass.mirrors), fresh: false, unmixed: false, refetch };
+  }
+
+  /** Another mirror's bytes are only of use when a digest decides. */
+  #rotated(mirrors: readonly string[]): readonly string[] {
+    const [first, ...others] = mirrors;
+    const mayMix = this.request.digest !== undefined || this.request.chunks !== undefined;
+    return first === undefined || !mayMix ? mirrors : [...others, first];
   }
 
   #matches(outcome: DownloadOutcome): boolean {

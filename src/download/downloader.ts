@@ -22,12 +22,13 @@ class ThreadedDownloader implements Downloader {
   readonly #unpacking = new Map<number, (bytesWritten: number) => void>();
   #transfers: WorkerClient<TransferEvent> | undefined;
   #unpackers: WorkerClient<DecompressEvent> | undefined;
-  #rateBytesPerS: number;
+  #limits: Pick<TransferSetup, "rateBytesPerS" | "connections">;
   #nextId = 1;
 
   constructor(private readonly options: DownloaderOptions, clock: Clock) {
     this.#scores = new MirrorScores(clock);
-    this.#rateBytesPerS = options.rateBytesPerS;
+    const { rateBytesPerS, connections } = options;
+    this.#limits = { rateBytesPerS, connections };
   }
 
   async download(request: DownloadRequest, sink: DownloadSink): Promise<DownloadOutcome> {
@@ -46,8 +47,13 @@ class ThreadedDownloader implements Downloader {
   }
 
   setRate(bytesPerS: number): void {
-    this.#rateBytesPerS = bytesPerS;
+    this.#limits = { ...this.#limits, rateBytesPerS: bytesPerS };
     this.#transfers?.send("setRate", [bytesPerS]);
+  }
+
+  setConnections(connections: number): void {
+    this.#limits = { ...this.#limits, connections };
+    this.#transfers?.send("setConnections", [connections]);
   }
 
   async decompress(
@@ -85,9 +91,7 @@ class ThreadedDownloader implements Downloader {
         (event) => this.#runs.get(event.job)?.onEvent(event),
       );
       const { net, tuning } = this.options;
-      this.#transfers.send("setup", [
-        { net, tuning, rateBytesPerS: this.#rateBytesPerS } satisfies TransferSetup,
-      ]);
+      this.#transfers.send("setup", [{ net, tuning, ...this.#limits } satisfies TransferSetup]);
     }
     return this.#transfers;
   }

@@ -1,16 +1,65 @@
 import { type ErrorCode, isLarderError, LarderError } from "../core/index.ts";
 
-/** The bytes so far do not belong to what the server has now: begin from zero. */
-export class RestartError extends Error {
-  override readonly cause: LarderError;
+/**
+ * Why the bytes so far cannot be joined to what the server sends: it `changed` its file or joins ranges wrong; the connection was
+ * `cut` and there are no ranges; nothing but a range shows which file it is `unjoinable` to.
+ */
+export type RestartReason = "changed" | "cut" | "unjoinable";
 
-  constructor(code: "UPSTREAM_CHANGED" | "RANGE_MISMATCH", what: string, readonly withoutRanges = false) {
-    super(what);
-    this.cause = new LarderError(code, `Cannot go on with this download: ${what}`, {
+/** Begin from zero. */
+export class RestartError extends Error {
+  /** @param cause What is told when beginning again does not help either. */
+  constructor(
+    readonly reason: RestartReason,
+    override readonly cause: LarderError,
+    readonly withoutRanges = false,
+  ) {
+    super(cause.message);
+  }
+}
+
+export function upstreamChanged(what: string, withoutRanges = false): RestartError {
+  return new RestartError(
+    "changed",
+    new LarderError("UPSTREAM_CHANGED", `Cannot go on with this download: ${what}`, {
       retryable: true,
       hint: "Try again, or name a mirror whose file does not change.",
-    });
-  }
+    }),
+    withoutRanges,
+  );
+}
+
+export function truncated(position: number, end: number): LarderError {
+  return new LarderError(
+    "UPSTREAM_TRUNCATED",
+    `Cannot read on: the connection ended ${end - position} bytes early`,
+    {
+      retryable: true,
+      hint: "Try again; what was fetched is kept.",
+    },
+  );
+}
+
+export function sizeMismatch(expectedBytes: number, actual: number | "more"): LarderError {
+  return new LarderError(
+    "SIZE_MISMATCH",
+    `Cannot take this file: expected ${expectedBytes} bytes, the server has ${actual}`,
+    {
+      field: "size",
+      hint: "Check the size and the digest, or name a mirror.",
+      details: { expected_bytes: expectedBytes, ...(actual === "more" ? {} : { actual_bytes: actual }) },
+    },
+  );
+}
+
+export function lengthUnknown(): LarderError {
+  return new LarderError(
+    "LENGTH_UNKNOWN",
+    "Cannot tell a cut from the end: the server says neither length nor end of this file",
+    {
+      hint: "Give both sha256 and size, or name a mirror that sends Content-Length.",
+    },
+  );
 }
 
 export interface MirrorFailure {

@@ -1,13 +1,15 @@
-import { fstatSync, ftruncateSync, readSync, writeSync } from "node:fs";
-import { CHUNK_BYTES, type Digest, diskError, Sha256 } from "../core/index.ts";
+import { fstatSync, ftruncateSync, writeSync } from "node:fs";
+import { type Digest, diskError, Sha256 } from "../core/index.ts";
 import {
   decodeJournal,
   encodeBegun,
+  encodeBoot,
   encodeHeader,
   encodeRecord,
   type Journal,
   type JournalHeader,
 } from "./journal.ts";
+import { readFully } from "./read-fully.ts";
 import type { WritebackHint } from "./writeback.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -28,7 +30,7 @@ export class PartFile {
   readJournal(): Journal | undefined {
     const { size } = fstatSync(this.journalFd);
     if (size === 0 || size > JOURNAL_BYTES_MAX) return undefined;
-    return decodeJournal(this.#read(this.journalFd, 0, size));
+    return decodeJournal(readFully(this.journalFd, 0, size));
   }
 
   sizeBytes(): number {
@@ -74,6 +76,11 @@ export class PartFile {
     this.#guarded(() => this.#append(encodeRecord(index, digest)));
   }
 
+  /** What is written from here on belongs to this boot. */
+  noteBoot(boot: Digest): void {
+    this.#guarded(() => this.#append(encodeBoot(boot)));
+  }
+
   startFlushing(frontBytes: number): void {
     this.#hintedBytes = this.writeback.after(this.fd, this.#hintedBytes, frontBytes);
   }
@@ -82,42 +89,13 @@ export class PartFile {
   digestSmall(sizeBytes: number): Digest {
     const hash = new Sha256();
     for (let at = 0; at < sizeBytes; at += READ_BYTES) {
-      hash.update(this.#read(this.fd, at, Math.min(READ_BYTES, sizeBytes - at)));
+      hash.update(readFully(this.fd, at, Math.min(READ_BYTES, sizeBytes - at)));
     }
     return hash.digest();
   }
 
-  /** Copies a chunk from another file if it has the digest there; false when it has not. */
-  copyChunk(
-    source: { readonly fd: number; readonly offset: number; readonly digest: Digest },
-    start: number,
-    end: number,
-  ): boolean {
-    const bytes = new Uint8Array(Math.min(CHUNK_BYTES, end - start));
-    let filled = 0;
-    while (filled < bytes.length) {
-      const count = readSync(source.fd, bytes, filled, bytes.length - filled, source.offset + filled);
-      if (count === 0) return false;
-      filled += count;
-    }
-    if (new Sha256().update(bytes).digest() !== source.digest) return false;
-    this.write(bytes, start);
-    return true;
-  }
-
   #append(bytes: Uint8Array): void {
     writeSync(this.journalFd, bytes);
-  }
-
-  #read(fd: number, from: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    let filled = 0;
-    while (filled < length) {
-      const count = readSync(fd, bytes, filled, length - filled, from + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return bytes.subarray(0, filled);
   }
 
   #guarded(work: () => void): void {

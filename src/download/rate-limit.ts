@@ -1,35 +1,45 @@
 import type { Clock } from "../core/index.ts";
 
 /** How much may be taken at once after a pause, as time at the full rate. */
-const BURST_S = 0.1;
+const BURST_MS = 100;
+/** Longest nap, so that a raised limit is felt at once. */
+const NAP_MS = 250;
 
 /** Bytes per second over everything that shares it; the rate may change while it is in use. */
 export class RateLimit {
   #bytesPerS: number;
-  #freeAtMs = 0;
+  /** When all that was taken so far is paid for. */
+  #paidAtMs = 0;
+  #changes = 0;
 
   constructor(bytesPerS: number, private readonly clock: Clock) {
     this.#bytesPerS = bytesPerS;
+  }
+
+  /** 0 means unlimited. Who waits at the old rate is let go. */
+  setRate(bytesPerS: number): void {
+    this.#bytesPerS = bytesPerS;
+    this.#paidAtMs = 0;
+    this.#changes++;
   }
 
   get unlimited(): boolean {
     return this.#bytesPerS === 0;
   }
 
-  setRate(bytesPerS: number): void {
-    this.#bytesPerS = bytesPerS;
-    this.#freeAtMs = 0;
-  }
-
-  /** Resolves when these bytes, already read, are paid for. */
+  /** Resolves when these bytes, already read, are paid for: first come, first served. Rejects with the signal's reason. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     if (this.unlimited) return;
-    const nowMs = this.clock.monotonicMs();
     const costMs = bytes / this.#bytesPerS * 1000;
-    this.#freeAtMs = Math.max(this.#freeAtMs, nowMs - BURST_S * 1000) + costMs;
-    // Short naps, so that a raised limit is felt at once.
-    while (!this.unlimited && this.#freeAtMs > this.clock.monotonicMs()) {
-      await this.clock.sleep(Math.min(this.#freeAtMs - this.clock.monotonicMs(), 250), signal);
+    const dueMs = Math.max(this.#paidAtMs, this.clock.monotonicMs() - BURST_MS) + costMs;
+    this.#paidAtMs = dueMs;
+    const changes = this.#changes;
+    for (let leftMs = this.#leftMs(dueMs); leftMs > 0 && changes === this.#changes; leftMs = this.#leftMs(dueMs)) {
+      await this.clock.sleep(Math.min(leftMs, NAP_MS), signal);
     }
+  }
+
+  #leftMs(dueMs: number): number {
+    return dueMs - this.clock.monotonicMs();
   }
 }

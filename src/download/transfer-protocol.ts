@@ -7,6 +7,7 @@ export interface TransferSetup {
   readonly net: NetPolicy;
   readonly tuning: TransferTuning;
   readonly rateBytesPerS: number;
+  readonly connections: number;
 }
 
 /** One run over a part. Structured-cloned to the worker. */
@@ -18,7 +19,7 @@ export interface TransferJob {
   readonly digest?: Digest;
   readonly sizeBytes?: number;
   readonly copies: readonly ChunkCopy[];
-  readonly connections: number;
+  readonly group: string;
   /** Every chunk can be checked by itself, so bytes of different mirrors may be mixed. */
   readonly chunksKnown: boolean;
   /** Ignore what is there. */

@@ -1,27 +1,35 @@
-import { closeSync, constants, openSync } from "node:fs";
 import {
   CHUNK_BYTES,
   chunkCount,
   chunkRange,
   type Digest,
-  LarderError,
   redactAddress,
 } from "../core/index.ts";
-import type { BodyReaderDeps } from "./body-reader.ts";
+import { readCopy } from "./chunk-copy.ts";
 import { ChunkMap } from "./chunk-map.ts";
+import {
+  isFinal,
+  type MirrorFailure,
+  RestartError,
+  type RestartReason,
+  sizeMismatch,
+  summarize,
+  upstreamChanged,
+} from "./failures.ts";
 import type { JournalHeader } from "./journal.ts";
 import { type LaneHost, Lanes } from "./lanes.ts";
-import { isFinal, type MirrorFailure, RestartError, summarize } from "./failures.ts";
 import type { PartFile } from "./part-file.ts";
 import type { Offer } from "./response-check.ts";
+import { decidesByDigest, findResumePoint } from "./resume.ts";
 import type { TransferJob, TransferOutcome } from "./transfer-protocol.ts";
+import type { ChunkCopy } from "./types.ts";
 
 /** Front bytes, or time, between two reports. */
 const REPORT_BYTES = 4 * 1024 * 1024;
 const REPORT_MS = 50;
 /** How much of a chunk may be written without a note in the journal. */
 const NOTE_BYTES = 512 * 1024;
-/** Starts from zero that one mirror may cause. */
+/** Starts from zero that one mirror may cause by sending another file, or by showing that its ranges are of no use. */
 const RESTARTS_MAX = 1;
 
 export interface TransferReport {
@@ -46,11 +54,12 @@ export interface TransferHooks {
   report(report: TransferReport): void;
 }
 
-export interface TransferDeps extends BodyReaderDeps {
+export type TransferDeps = LaneHost["deps"] & {
   readonly part: PartFile;
-  readonly boot: string | undefined;
+  /** Digest of the kernel's boot id, where there is one. */
+  readonly boot: Digest | undefined;
   readonly hooks: TransferHooks;
-}
+};
 
 /** Brings one part to completeness: from its journal, from local chunks, then from mirror after mirror. */
 export class Transfer implements LaneHost {
@@ -60,7 +69,7 @@ export class Transfer implements LaneHost {
   connections = 0;
   hashedBytes = 0;
   /** Position in a body whose length nobody said. */
-  streamedBytes = 0;
+  #streamedBytes = 0;
   #begun = false;
   #resumed = false;
   #bytesFetched = 0;
@@ -81,10 +90,14 @@ export class Transfer implements LaneHost {
     return this.#bytesFetched;
   }
 
+  get frontBytes(): number {
+    return this.map?.frontBytes ?? this.#streamedBytes;
+  }
+
   async run(): Promise<TransferOutcome> {
     if (!this.job.fresh) await this.#resume();
     await this.#copyChunks();
-    if (!this.#isComplete()) await this.#fetchFromMirrors();
+    if (this.map?.complete !== true) await this.#fetchFromMirrors();
     return this.#finish();
   }
 
@@ -96,38 +109,44 @@ export class Transfer implements LaneHost {
 
   /** Called by a lane with checked headers, before it takes bytes. */
   async accept(offer: Offer): Promise<void> {
-    if (
-      offer.totalBytes !== undefined && this.job.sizeBytes !== undefined &&
-      offer.totalBytes !== this.job.sizeBytes
-    ) {
-      throw sizeMismatch(this.job.sizeBytes, offer.totalBytes);
-    }
-    const totalBytes = offer.totalBytes ?? this.job.sizeBytes;
+    const { sizeBytes } = this.job;
+    const totalBytes = offer.totalBytes ?? sizeBytes;
+    if (sizeBytes !== undefined && totalBytes !== sizeBytes) throw sizeMismatch(sizeBytes, totalBytes ?? "more");
     if (this.map !== undefined && totalBytes !== undefined && totalBytes !== this.map.totalBytes) {
-      throw new RestartError("UPSTREAM_CHANGED", "the file has another length than before");
+      throw upstreamChanged("the file has another length than before");
     }
     // A tag of another mirror says nothing; the digest decides there.
     if (this.etag !== undefined && this.#begun && offer.etag !== this.etag) {
-      throw new RestartError("UPSTREAM_CHANGED", "the file has another tag than before");
+      throw upstreamChanged("the file has another tag than before");
     }
-    this.ranges = this.ranges === false ? false : offer.ranges;
+    this.#refuseUnjoinable(offer);
+    if (this.ranges !== false && offer.ranges !== undefined) this.ranges = offer.ranges;
     if (!this.#begun) await this.#begin(totalBytes, offer.etag);
     this.etag = offer.etag;
   }
 
   take(bytes: Uint8Array, position: number): void {
+    const end = position + bytes.byteLength;
     this.deps.part.write(bytes, position);
     this.#bytesFetched += bytes.byteLength;
     this.#contributors.add(this.#mirrorIndex);
-    if (this.map === undefined) this.streamedBytes = position + bytes.byteLength;
+    if (this.map === undefined) this.#streamedBytes = end;
     else {
-      for (const index of this.map.advance(position, position + bytes.byteLength)) {
+      for (const index of this.map.advance(position, end)) {
         this.deps.part.noteWritten(index);
         this.#chunksFetched++;
       }
-      this.#noteBegun(position, position + bytes.byteLength);
+      this.#noteBegun(position, end);
     }
     this.#report(false);
+  }
+
+  /** With neither digest nor strong tag nobody would see that two ranges are of two files. */
+  #refuseUnjoinable({ etag, start, end, totalBytes }: Offer): void {
+    const isAlone = end === undefined || (start === 0 && end === totalBytes);
+    if (etag !== undefined || isAlone || decidesByDigest(this.job)) return;
+    const { cause } = upstreamChanged("the server's ranges cannot be told to be of one file");
+    throw new RestartError("unjoinable", cause, true);
   }
 
   #noteBegun(start: number, end: number): void {
@@ -136,40 +155,19 @@ export class Transfer implements LaneHost {
     if (this.map?.isDone(index) === false) this.deps.part.noteBegun(index, end - index * CHUNK_BYTES);
   }
 
-  get frontBytes(): number {
-    return this.map?.frontBytes ?? this.streamedBytes;
-  }
-
   async #resume(): Promise<void> {
-    const journal = this.deps.part.readJournal();
-    if (journal === undefined || !this.#fits(journal.header)) return;
-    // Since the same boot nothing that was written can be lost; after another one only what has a digest can be checked.
-    const sameBoot = journal.header.boot !== undefined && journal.header.boot === this.deps.boot;
-    const trusted = sameBoot ? journal.written : new Set(journal.hashed.keys());
-    const { totalBytes } = journal.header;
-    this.map = new ChunkMap(totalBytes);
-    // Bytes beyond the end of the part were never written, whatever the journal says.
-    const presentBytes = this.deps.part.sizeBytes();
-    for (const index of trusted) {
-      if (chunkRange(index, totalBytes).end <= presentBytes) this.map.markDone(index);
-    }
-    if (sameBoot) { for (const [index, bytes] of journal.begun) this.map.markBegun(index, bytes); }
-    for (const index of this.job.refetch) this.map.markMissing(index);
-    this.#resumed = this.map.doneBytes > 0;
-    this.etag = journal.header.mirror === redactAddress(this.job.mirrors[0] ?? "")
-      ? journal.header.etag
-      : undefined;
+    const { part, boot } = this.deps;
+    const journal = part.readJournal();
+    const point = findResumePoint(journal, this.job, boot, part.sizeBytes());
+    if (point === undefined) return;
+    const { map, etag, recorded } = point;
+    await this.#announce({ totalBytes: map.totalBytes, recorded, fresh: false });
+    part.setSize(map.totalBytes);
+    if (boot !== undefined && boot !== journal?.boot) part.noteBoot(boot);
+    this.map = map;
+    this.etag = etag;
+    this.#resumed = map.doneBytes > 0;
     this.#lastMirror = 0;
-    this.deps.part.setSize(totalBytes);
-    const recorded = [...journal.hashed].filter(([index]) => this.map?.isDone(index));
-    await this.#announce({ totalBytes, recorded, fresh: false });
-  }
-
-  /** Without a digest to decide at the end, only the same tag of the same mirror shows that the bytes belong together. */
-  #fits(header: JournalHeader): boolean {
-    if (this.job.sizeBytes !== undefined && header.totalBytes !== this.job.sizeBytes) return false;
-    if (this.job.digest !== undefined || this.job.chunksKnown) return true;
-    return header.etag !== undefined && header.mirror === redactAddress(this.job.mirrors[0] ?? "");
   }
 
   async #copyChunks(): Promise<void> {
@@ -185,17 +183,13 @@ export class Transfer implements LaneHost {
     }
   }
 
-  #copyChunk(copy: { index: number; path: string; offset: number; digest: Digest }, sizeBytes: number): void {
-    const fd = openSync(copy.path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      const { start, end } = chunkRange(copy.index, sizeBytes);
-      if (!this.deps.part.copyChunk({ fd, offset: copy.offset, digest: copy.digest }, start, end)) return;
-      this.map?.markDone(copy.index);
-      this.deps.part.noteWritten(copy.index);
-      this.#resumed = true;
-    } finally {
-      closeSync(fd);
-    }
+  #copyChunk(copy: ChunkCopy, sizeBytes: number): void {
+    const bytes = readCopy(copy, chunkRange(copy.index, sizeBytes));
+    if (bytes === undefined) return;
+    this.deps.part.write(bytes, copy.index * CHUNK_BYTES);
+    this.map?.markDone(copy.index);
+    this.deps.part.noteWritten(copy.index);
+    this.#resumed = true;
   }
 
   async #fetchFromMirrors(): Promise<void> {
@@ -216,12 +210,14 @@ export class Transfer implements LaneHost {
   async #fetchFrom(mirror: URL, index: number): Promise<void> {
     if (this.#lastMirror !== index) this.#changeMirror();
     this.#lastMirror = index;
-    for (let restarts = 0;; restarts++) {
+    const restarts = { changed: 0, unjoinable: 0, cut: 0 } satisfies Record<RestartReason, number>;
+    for (;;) {
       try {
         return await new Lanes(this, mirror, this.signal).run();
       } catch (error) {
         if (!(error instanceof RestartError)) throw error;
-        if (restarts === RESTARTS_MAX) throw error.cause;
+        const most = error.reason === "cut" ? this.deps.tuning.tries - 1 : RESTARTS_MAX;
+        if (++restarts[error.reason] > most) throw error.cause;
         if (error.withoutRanges) this.ranges = false;
         this.#startOver();
       }
@@ -229,10 +225,9 @@ export class Transfer implements LaneHost {
   }
 
   #changeMirror(): void {
-    const mayMix = (this.job.digest !== undefined || this.job.chunksKnown) && !this.job.unmixed;
     this.etag = undefined;
     this.ranges = undefined;
-    if (!mayMix) this.#startOver();
+    if (this.job.unmixed || !decidesByDigest(this.job)) this.#startOver();
   }
 
   #startOver(): void {
@@ -240,22 +235,22 @@ export class Transfer implements LaneHost {
     this.etag = undefined;
     this.#begun = false;
     this.#resumed = false;
-    this.streamedBytes = 0;
+    this.#streamedBytes = 0;
     this.hashedBytes = 0;
     this.#reportedFront = 0;
   }
 
   async #begin(totalBytes: number | undefined, etag: string | undefined): Promise<void> {
     await this.#announce({ totalBytes, recorded: [], fresh: true });
-    const header = totalBytes === undefined ? undefined : this.#header(totalBytes, etag);
-    this.deps.part.begin(header);
+    this.deps.part.begin(totalBytes === undefined ? undefined : this.#header(totalBytes, etag));
     if (totalBytes !== undefined) this.map = new ChunkMap(totalBytes);
   }
 
   async #announce(begin: TransferBegin): Promise<void> {
-    this.#begun = true;
+    this.signal.throwIfAborted();
     await this.deps.hooks.begin(begin);
     this.signal.throwIfAborted();
+    this.#begun = true;
   }
 
   #header(totalBytes: number, etag: string | undefined): JournalHeader {
@@ -269,15 +264,11 @@ export class Transfer implements LaneHost {
     };
   }
 
-  #isComplete(): boolean {
-    return this.map?.complete ?? false;
-  }
-
   #finish(): TransferOutcome {
-    const totalBytes = this.map?.totalBytes ?? this.streamedBytes;
-    if (this.job.sizeBytes !== undefined && totalBytes !== this.job.sizeBytes) {
-      throw sizeMismatch(this.job.sizeBytes, totalBytes);
-    }
+    const totalBytes = this.map?.totalBytes ?? this.#streamedBytes;
+    const { sizeBytes } = this.job;
+    if (this.map?.complete === false) throw new Error("the transfer ended before its file was whole");
+    if (sizeBytes !== undefined && totalBytes !== sizeBytes) throw sizeMismatch(sizeBytes, totalBytes);
     if (this.map === undefined) this.deps.part.setSize(totalBytes);
     this.#report(true);
     return {
@@ -301,22 +292,10 @@ export class Transfer implements LaneHost {
     this.deps.part.startFlushing(frontBytes);
     this.deps.hooks.report({
       frontBytes,
-      bytesDone: this.map?.doneBytes ?? this.streamedBytes,
+      bytesDone: this.map?.doneBytes ?? this.#streamedBytes,
       bytesFetched: this.#bytesFetched,
       connections: this.connections,
       resumable: this.ranges,
     });
   }
-}
-
-function sizeMismatch(expected: number, actual: number): LarderError {
-  return new LarderError(
-    "SIZE_MISMATCH",
-    `Cannot take this file: expected ${expected} bytes, the server has ${actual}`,
-    {
-      field: "size",
-      hint: "Check the size and the digest, or name a mirror.",
-      details: { expected_bytes: expected, actual_bytes: actual },
-    },
-  );
 }

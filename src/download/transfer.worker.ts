@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
-import { isLarderError, LarderError, serveWorker, systemClock } from "../core/index.ts";
+import { type Digest, isLarderError, LarderError, serveWorker, sha256, systemClock } from "../core/index.ts";
 import { createNetClient } from "../net/index.ts";
+import type { ConnectionLimit } from "./lanes.ts";
 import { PartFile } from "./part-file.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { Transfer, type TransferDeps } from "./transfer.ts";
+import { Transfer, type TransferBegin, type TransferDeps } from "./transfer.ts";
 import type { TransferEvent, TransferJob, TransferResult, TransferSetup } from "./transfer-protocol.ts";
 import { WritebackHint } from "./writeback.ts";
 
 interface Running {
+  readonly job: TransferJob;
   readonly transfer: Transfer;
   readonly controller: AbortController;
   go: PromiseWithResolvers<void>;
@@ -20,12 +22,14 @@ class TransferThread {
   readonly #running = new Map<number, Running>();
   readonly #writeback = new WritebackHint();
   readonly #limit = new RateLimit(0, systemClock);
-  readonly #boot = bootId();
-  #shared: Omit<TransferDeps, "part" | "hooks"> | undefined;
+  readonly #boot = bootDigest();
+  #connections = 1;
+  #shared: Pick<TransferDeps, "net" | "clock" | "tuning" | "limit" | "boot"> | undefined;
   emit: (event: TransferEvent) => void = () => {};
 
-  setup({ net, tuning, rateBytesPerS }: TransferSetup): void {
+  setup({ net, tuning, rateBytesPerS, connections }: TransferSetup): void {
     this.#limit.setRate(rateBytesPerS);
+    this.#connections = connections;
     this.#shared = {
       net: createNetClient(net),
       clock: systemClock,
@@ -36,23 +40,9 @@ class TransferThread {
   }
 
   async start(job: TransferJob): Promise<TransferResult> {
-    if (this.#shared === undefined) throw new Error("start before setup");
-    const controller = new AbortController();
-    const part = new PartFile(job.fd, job.journalFd, this.#writeback);
-    const transfer = new Transfer(job, {
-      ...this.#shared,
-      part,
-      hooks: {
-        begin: (begin) => {
-          running.go = Promise.withResolvers();
-          this.emit({ type: "begin", job: job.id, ...begin });
-          return running.go.promise;
-        },
-        report: (report) => this.emit({ type: "progress", job: job.id, ...report }),
-      },
-    }, controller.signal);
-    const running: Running = { transfer, controller, go: Promise.withResolvers() };
+    const running = this.#prepare(job);
     this.#running.set(job.id, running);
+    const { transfer, controller } = running;
     try {
       return { ok: true, outcome: await transfer.run() };
     } catch (error) {
@@ -79,18 +69,52 @@ class TransferThread {
     running?.go.resolve();
   }
 
-  hashed(job: number, index: number, digest: Parameters<Transfer["noteHashed"]>[1]): void {
+  hashed(job: number, index: number, digest: Digest): void {
     this.#running.get(job)?.transfer.noteHashed(index, digest);
   }
 
   setRate(bytesPerS: number): void {
     this.#limit.setRate(bytesPerS);
   }
+
+  setConnections(connections: number): void {
+    this.#connections = connections;
+  }
+
+  #prepare(job: TransferJob): Running {
+    if (this.#shared === undefined) throw new Error("start before setup");
+    const controller = new AbortController();
+    const transfer = new Transfer(job, {
+      ...this.#shared,
+      part: new PartFile(job.fd, job.journalFd, this.#writeback),
+      connectionLimit: this.#limitOf(job.group),
+      hooks: {
+        begin: (begin) => this.#announce(running, begin),
+        report: (report) => this.emit({ type: "progress", job: job.id, ...report }),
+      },
+    }, controller.signal);
+    const running: Running = { job, transfer, controller, go: Promise.withResolvers() };
+    return running;
+  }
+
+  #announce(running: Running, begin: TransferBegin): Promise<void> {
+    running.go = Promise.withResolvers();
+    this.emit({ type: "begin", job: running.job.id, ...begin });
+    return running.go.promise;
+  }
+
+  #limitOf(group: string): ConnectionLimit {
+    const open = () => {
+      const transfers = [...this.#running.values()].filter(({ job }) => job.group === group);
+      return transfers.reduce((sum, { transfer }) => sum + transfer.connections, 0);
+    };
+    return { most: () => this.#connections, spare: () => this.#connections - open() };
+  }
 }
 
-function bootId(): string | undefined {
+function bootDigest(): Digest | undefined {
   try {
-    return readFileSync(BOOT_ID_FILE, "utf8").trim();
+    return sha256(readFileSync(BOOT_ID_FILE, "utf8").trim());
   } catch {
     // Not Linux: then only hashed chunks are trusted after a restart.
     return undefined;
@@ -105,4 +129,5 @@ thread.emit = serveWorker<TransferEvent>({
   abort: (job: number) => thread.abort(job),
   hashed: (...args: Parameters<TransferThread["hashed"]>) => thread.hashed(...args),
   setRate: (bytesPerS: number) => thread.setRate(bytesPerS),
+  setConnections: (connections: number) => thread.setConnections(connections),
 });

@@ -46,6 +46,8 @@ export interface DownloaderOptions {
   readonly tuning: TransferTuning;
   /** 0 means unlimited. */
   readonly rateBytesPerS: number;
+  /** Most connections of one group. */
+  readonly connections: number;
 }
 
 export interface DownloadProgress {
@@ -68,10 +70,14 @@ export interface DownloadRequest {
   readonly chunks?: readonly Digest[];
   /** Chunks to copy from local files before anything is fetched. */
   readonly copies?: readonly ChunkCopy[];
-  readonly connections: number;
+  /** Downloads of one group, such as the files of a pull, share the limit of connections; each has one in any case. */
+  readonly group: string;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Called once, before the first byte is written, when the length is known from the server. Rejecting ends the download. */
+  /**
+   * Called before the first byte is written, when the length is known; again when it starts from zero. Has settled before the
+   * download has. Rejecting ends the download.
+   */
   readonly onTotal?: (totalBytes: number) => Promise<void>;
 }
 
@@ -95,6 +101,8 @@ export interface Downloader {
    */
   download(request: DownloadRequest, sink: DownloadSink): Promise<DownloadOutcome>;
   setRate(bytesPerS: number): void;
+  /** Takes effect while downloads run. */
+  setConnections(connections: number): void;
   /**
    * Decompresses one open file into another, from start to end.
    *

@@ -1,27 +1,26 @@
 import { type Clock, LarderError } from "../core/index.ts";
 import type { TransferTuning } from "./types.ts";
 
-/** Ends a connection that gives nothing for too long (a stall), or too little (a crawl). */
+const CHECK_MS_MAX = 1000;
+
+/** Ends a connection that gives nothing for too long (a stall), or too little (a crawl). Stop it in every case. */
 export class Watchdog {
-  readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #bitten = new AbortController();
+  readonly #stopped = new AbortController();
   #lastByteMs: number;
   #windowStartMs: number;
   #windowBytes = 0;
-  #paused = false;
+  #isPaused = false;
 
-  constructor(
-    private readonly tuning: TransferTuning,
-    private readonly clock: Clock,
-    private readonly crawlCounts: () => boolean,
-  ) {
+  constructor(private readonly tuning: TransferTuning, private readonly clock: Clock) {
     this.#lastByteMs = this.#windowStartMs = clock.monotonicMs();
-    this.#timer = setInterval(() => this.#check(), Math.min(1000, tuning.stallMs / 4, tuning.crawlMs / 4));
+    // Ends with `stop`, which is what the sleep rejects for.
+    this.#watch().catch(() => {});
   }
 
   /** Aborts with an UPSTREAM_TIMEOUT error. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#bitten.signal;
   }
 
   feed(bytes: number): void {
@@ -31,40 +30,46 @@ export class Watchdog {
 
   /** While we hold back ourselves, silence is not the server's fault. */
   async whilePaused<T>(work: Promise<T>): Promise<T> {
-    this.#paused = true;
+    const startMs = this.clock.monotonicMs();
+    this.#isPaused = true;
     try {
       return await work;
     } finally {
-      this.#paused = false;
+      this.#isPaused = false;
       this.#lastByteMs = this.clock.monotonicMs();
+      this.#windowStartMs += this.#lastByteMs - startMs;
     }
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopped.abort();
   }
 
-  #check(): void {
-    if (this.#paused) return;
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#lastByteMs >= this.tuning.stallMs) {
-      this.#end(`nothing came for ${this.tuning.stallMs / 1000} s`, "stall");
+  async #watch(): Promise<void> {
+    const everyMs = Math.min(CHECK_MS_MAX, this.tuning.stallMs / 4, this.tuning.crawlMs / 4);
+    while (!this.#stopped.signal.aborted) {
+      await this.clock.sleep(everyMs, this.#stopped.signal);
+      if (!this.#isPaused) this.#check(this.clock.monotonicMs());
     }
-    if (nowMs - this.#windowStartMs < this.tuning.crawlMs) return;
-    const enough = this.tuning.crawlBytesPerS * (nowMs - this.#windowStartMs) / 1000;
-    if (this.crawlCounts() && this.#windowBytes < enough) {
-      this.#end(
-        `less than ${this.tuning.crawlBytesPerS} bytes/s came for ${this.tuning.crawlMs / 1000} s`,
-        "crawl",
-      );
+  }
+
+  #check(nowMs: number): void {
+    const { stallMs, crawlMs, crawlBytesPerS } = this.tuning;
+    if (nowMs - this.#lastByteMs >= stallMs) {
+      return this.#bite(`nothing came for ${stallMs / 1000} s`, "stall");
+    }
+    const windowMs = nowMs - this.#windowStartMs;
+    if (windowMs < crawlMs) return;
+    if (this.#windowBytes < crawlBytesPerS * windowMs / 1000) {
+      return this.#bite(`less than ${crawlBytesPerS} bytes/s came for ${crawlMs / 1000} s`, "crawl");
     }
     this.#windowStartMs = nowMs;
     this.#windowBytes = 0;
   }
 
-  #end(what: string, reason: "stall" | "crawl"): void {
+  #bite(what: string, reason: "stall" | "crawl"): void {
     this.stop();
-    this.#controller.abort(
+    this.#bitten.abort(
       new LarderError("UPSTREAM_TIMEOUT", `Cannot go on with this connection: ${what}`, {
         retryable: true,
         hint: "Try again later, or name a mirror.",

@@ -17,6 +17,9 @@ export interface HttpEnv {
   Bindings: { readonly exchange: Exchange };
 }
 
+/** On every answer. Set where the answer is made: touching the headers of a finished one is a cost of its own. */
+export const REQUEST_ID = "x-request-id";
+
 export const NO_ROUTE = "(none)";
 
 /** Makes request ids: unique in this process, and unlikely to meet again in another. */

@@ -3,7 +3,7 @@ import { isLarderError, LarderError, type Logger, logger } from "../core/index.t
 import type { Library } from "../library/index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import { createApp } from "./app.ts";
-import { type Exchange, type HttpEnv, NO_ROUTE, type Peer, RequestIds } from "./exchange.ts";
+import { type Exchange, type HttpEnv, NO_ROUTE, type Peer, REQUEST_ID, RequestIds } from "./exchange.ts";
 import { AccessGuard } from "./guard/access.ts";
 import { HostGuard } from "./guard/host.ts";
 import { checkOrigin } from "./guard/origin.ts";
@@ -33,6 +33,8 @@ export class Handler {
   readonly #app: Hono<HttpEnv>;
   readonly #metrics: Metrics;
   readonly #log: Logger;
+  /** Asked once: the walk through the logger's parents is as long as a good part of a small file's answer. */
+  readonly #logsQuiet: boolean;
   readonly #ids = new RequestIds();
 
   constructor(options: HandlerOptions) {
@@ -44,6 +46,7 @@ export class Handler {
     this.#app = createApp({ library, access, metrics, bodyBytesMax: config.bodyBytesMax, stopped });
     this.#metrics = metrics;
     this.#log = log;
+    this.#logsQuiet = log.isEnabledFor("debug");
   }
 
   /** Never throws and never rejects. */
@@ -75,7 +78,13 @@ export class Handler {
     if (path.startsWith(FILES_PREFIX)) return this.#files.answer(request, path, exchange);
     // Hono would answer a TRACE or an OPTIONS through a route for all methods; there is none, but nothing here may echo.
     if (!METHODS.has(request.method)) throw new NoRouteError([...METHODS]);
-    return this.#app.fetch(request, { exchange });
+    return this.#askApp(request, exchange);
+  }
+
+  async #askApp(request: Request, exchange: Exchange): Promise<Response> {
+    const response = await this.#app.fetch(request, { exchange });
+    response.headers.set(REQUEST_ID, exchange.id);
+    return response;
   }
 
   #problem(error: unknown, exchange: Exchange): Response {
@@ -90,19 +99,23 @@ export class Handler {
   }
 
   #finish(request: Request, exchange: Exchange, response: Response, startMs: number): Response {
-    response.headers.set("x-request-id", exchange.id);
     this.#metrics.countRequest(request.method, exchange.route, response.status);
-    const level = QUIET.test(exchange.route) && response.status < 500 ? "debug" : "info";
-    if (this.#log.isEnabledFor(level)) {
-      this.#log[level]("{method} {route} {status}", {
-        method: request.method,
-        route: exchange.route,
-        status: response.status,
-        ms: Math.round((performance.now() - startMs) * 10) / 10,
-        request_id: exchange.id,
-      });
+    const quiet = response.status < 500 && QUIET.test(exchange.route);
+    if (!quiet || this.#logsQuiet) {
+      this.#logAnswer(quiet ? "debug" : "info", request, exchange, response, startMs);
     }
     return response;
+  }
+
+  #logAnswer(
+    level: "debug" | "info",
+    { method }: Request,
+    { id, route }: Exchange,
+    { status }: Response,
+    startMs: number,
+  ): void {
+    const ms = Math.round((performance.now() - startMs) * 10) / 10;
+    this.#log[level]("{method} {route} {status}", { method, route, status, ms, request_id: id });
   }
 }
 

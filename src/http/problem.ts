@@ -1,4 +1,5 @@
 import { type ErrorCode, isLarderError, type LarderError } from "../core/index.ts";
+import { REQUEST_ID } from "./exchange.ts";
 import { STATUS_OF } from "./status.ts";
 
 /** Codes that only this listener has. */
@@ -58,7 +59,12 @@ function answer(
   const problem = { type, title: titleOf(code), status, detail, code, ...members, request_id: requestId };
   return new Response(JSON.stringify(problem), {
     status,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      [REQUEST_ID]: requestId,
+      ...headers,
+    },
   });
 }
 

@@ -97,6 +97,8 @@ class Listener {
       return Bun.serve({
         ...address,
         development: false,
+        // Unset, Bun lets a second server share the port when development is off: requests would go to either.
+        reusePort: false,
         idleTimeout: IDLE_TIMEOUT_S,
         // Above our own limit, so that our own answer says what is allowed; this one bounds what a liar may send.
         maxRequestBodySize: this.#config.bodyBytesMax * 4,

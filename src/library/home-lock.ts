@@ -1,7 +1,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { chmodSync, closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Clock, diskError, LarderError, systemClock, systemCode } from "../core/index.ts";
+import { type Clock, diskError, isLarderError, LarderError, systemClock, systemCode } from "../core/index.ts";
 import { forgetOwner, type HomeOwner, readOwner, writeOwner } from "./home-owner.ts";
 
 export interface HomeLockOptions {
@@ -23,6 +23,8 @@ const POLL_MS = 50;
 /**
  * Makes this process the owner of a home until it releases or dies: the operating system drops the lock then, so none is ever
  * stale. A home that does not exist yet is made, for its user only.
+ *
+ * Keep the result for as long as the home is in use: the lock goes when nothing refers to it any more.
  *
  * The lock is SQLite's own on `<home>/lock`. Nothing else may open that file: closing it again would drop the lock silently.
  *
@@ -91,7 +93,10 @@ function tryLock(path: string): Database | undefined {
     // Replaced while it was opened: what is locked here is not what the next process will open.
     if (before === lstatSync(path).ino) return db;
   } catch (error) {
-    if (!isBusy(error)) throw lockFailure(error);
+    if (!isBusy(error)) {
+      db.close(true);
+      throw lockFailure(error);
+    }
   }
   db.close(true);
   return undefined;
@@ -101,8 +106,12 @@ function own(held: Database, home: string, owner: HomeOwner): HomeLock {
   try {
     writeOwner(home, owner);
   } catch (error) {
-    held.close(true);
-    throw diskError(error, "take the home");
+    const failure = diskError(error, "note the owner of the home");
+    // The note is for messages; a full disk must not keep out the one who comes to free it.
+    if (!isLarderError(failure, "NO_SPACE")) {
+      held.close(true);
+      throw failure;
+    }
   }
   return {
     release: async () => {
@@ -118,6 +127,12 @@ function isBusy(error: unknown): boolean {
 
 function lockFailure(error: unknown): unknown {
   if (!(error instanceof SQLiteError)) return error;
+  if (error.code?.startsWith("SQLITE_READONLY")) {
+    return new LarderError("READONLY", "Cannot lock the home: it is read-only", {
+      hint: "Make the disk of the home writable.",
+      cause: error,
+    });
+  }
   return new LarderError("IO", `Cannot lock the home: ${error.code}`, {
     hint: "The file system of the home must support locks; keep the home on a local disk.",
     cause: error,

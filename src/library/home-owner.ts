@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { systemCode } from "../core/index.ts";
@@ -19,6 +19,7 @@ export function writeOwner(home: string, owner: HomeOwner): void {
   // Made anew each time: a file or link left under this name is replaced, never written through.
   rmSync(`${path}.tmp`, { force: true });
   writeFileSync(`${path}.tmp`, JSON.stringify(owner), { mode: 0o600, flag: "wx" });
+  chmodSync(`${path}.tmp`, 0o600);
   renameSync(`${path}.tmp`, path);
 }
 

@@ -2,3 +2,5 @@ export * from "./types.ts";
 export * from "./deps.ts";
 export { createLibrary, type CreateLibraryOptions } from "./library.ts";
 export { ADMIN_FILE_TOKEN, newSecret } from "./tokens.ts";
+export { acquireHomeLock, type HomeLock, type HomeLockOptions } from "./home-lock.ts";
+export { type HomeOwner, readOwner } from "./home-owner.ts";

@@ -1,23 +1,30 @@
 import { Counter, Gauge, Registry } from "prom-client";
 
+interface Count {
+  readonly method: string;
+  readonly route: string;
+  readonly status: string;
+  sinceScrape: number;
+}
+
 /** What we count. Labels are route templates, never names that a client gives: their number stays small. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests = new Counter({
-    name: "larder_http_requests_total",
-    help: "Answered requests by route template.",
-    labelNames: ["method", "route", "status"] as const,
-    registers: [this.#registry],
-  });
-  readonly #fileBytes = new Counter({
-    name: "larder_http_file_bytes_total",
-    help: "Bytes of model files in answers.",
-    registers: [this.#registry],
-  });
-  /** Bound label sets: binding costs more than counting. */
-  readonly #bound = new Map<string, Counter.Internal>();
+  /** Counted here in plain numbers, and handed on at a scrape: a labelled counter costs more than many an answer's routing. */
+  readonly #counts = new Map<string, Map<number, Count[]>>();
+  #fileBytes = 0;
 
   constructor() {
+    this.#counter("larder_http_requests_total", "Answered requests by route template.", (counter) => {
+      for (const count of this.#allCounts()) {
+        counter.inc({ method: count.method, route: count.route, status: count.status }, count.sinceScrape);
+        count.sinceScrape = 0;
+      }
+    }, ["method", "route", "status"]);
+    this.#counter("larder_http_file_bytes_total", "Bytes of model files in answers.", (counter) => {
+      counter.inc(this.#fileBytes);
+      this.#fileBytes = 0;
+    });
     this.gauge("larder_process_resident_bytes", "Memory of this process.", () => process.memoryUsage.rss());
   }
 
@@ -34,17 +41,14 @@ export class Metrics {
   }
 
   countRequest(method: string, route: string, status: number): void {
-    const key = `${method} ${route} ${status}`;
-    let counter = this.#bound.get(key);
-    if (counter === undefined) {
-      counter = this.#requests.labels(method, route, String(status));
-      this.#bound.set(key, counter);
-    }
-    counter.inc();
+    const counts = this.#counts.get(route)?.get(status);
+    const count = counts?.find((one) => one.method === method);
+    if (count !== undefined) count.sinceScrape++;
+    else this.#addCount({ method, route, status: String(status), sinceScrape: 1 });
   }
 
   countFileBytes(bytes: number): void {
-    this.#fileBytes.inc(bytes);
+    this.#fileBytes += bytes;
   }
 
   get contentType(): string {
@@ -54,5 +58,27 @@ export class Metrics {
   /** The Prometheus text format. */
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #counter(name: string, help: string, collect: (counter: Counter) => void, labelNames: string[] = []): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect() {
+        collect(this);
+      },
+    });
+  }
+
+  #addCount(count: Count): void {
+    const status = Number(count.status);
+    const ofRoute = this.#counts.get(count.route) ?? new Map<number, Count[]>();
+    this.#counts.set(count.route, ofRoute.set(status, [...ofRoute.get(status) ?? [], count]));
+  }
+
+  *#allCounts(): Generator<Count> {
+    for (const ofRoute of this.#counts.values()) for (const counts of ofRoute.values()) yield* counts;
   }
 }

@@ -104,3 +104,13 @@ export function openDatabase(path: string, options: { readonly readonly: boolean
     throw registryError(error, "open the registry", path);
   }
 }
+
+/** All rows of one answer. The statement is let go at once: one that lives on keeps its connection from closing. */
+export function answer(db: Database, sql: string): unknown[][] {
+  const statement = db.prepare(sql);
+  try {
+    return statement.values();
+  } finally {
+    statement.finalize();
+  }
+}

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { LarderError } from "../core/index.ts";
-import { openDatabase } from "./connection.ts";
+import { answer, openDatabase } from "./connection.ts";
 import { statRegular } from "./durable-file.ts";
 import { userVersion } from "./migrate.ts";
 import { isDamage, registryError } from "./sqlite-error.ts";
@@ -92,13 +92,12 @@ function checkContent(path: string, schema: number, check: "quick_check" | "inte
   try {
     const found = userVersion(db);
     refuseNewer(found, schema);
-    const [answer] = db.prepare(`PRAGMA ${check}(1)`).values();
-    return answer?.[0] === "ok" ? soundIf(found) : damaged("damaged pages");
+    return answer(db, `PRAGMA ${check}(1)`)[0]?.[0] === "ok" ? soundIf(found) : damaged("damaged pages");
   } catch (error) {
     const failure = registryError(error, "check the registry", path);
     if (isDamage(failure)) return damaged("damaged pages");
     throw failure;
   } finally {
-    db.close();
+    db.close(true);
   }
 }

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { openDatabase } from "./connection.ts";
+import { answer, openDatabase } from "./connection.ts";
 import { createPrivate, syncPath } from "./durable-file.ts";
 import { type Migration, schemaVersion } from "./schema.ts";
 import { registryError } from "./sqlite-error.ts";
@@ -20,8 +20,6 @@ export function migrate(path: string, migrations: readonly Migration[]): string 
     db.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
     const from = userVersion(db);
     if (from >= schemaVersion(migrations)) return undefined;
-    // With the log folded in, the schema's number always stands in the file's header, where another release looks for it.
-    db.run("PRAGMA journal_mode = DELETE");
     db.run("PRAGMA synchronous = FULL");
     // Referenced tables may be rebuilt by a step; what it leaves is checked before the commit.
     db.run("PRAGMA foreign_keys = OFF");
@@ -36,8 +34,7 @@ export function migrate(path: string, migrations: readonly Migration[]): string 
 }
 
 export function userVersion(db: Database): number {
-  const [row] = db.prepare("PRAGMA user_version").values();
-  return Number(row?.[0] ?? 0);
+  return Number(answer(db, "PRAGMA user_version")[0]?.[0] ?? 0);
 }
 
 function backUp(db: Database, path: string, version: number): string {
@@ -57,7 +54,7 @@ function apply(db: Database, step: Migration): void {
   try {
     db.run(step.sql);
     db.run(`PRAGMA user_version = ${step.version}`);
-    const broken = db.prepare("PRAGMA foreign_key_check").values();
+    const broken = answer(db, "PRAGMA foreign_key_check");
     if (broken.length > 0) {
       throw new Error(`Migration ${step.version} leaves ${broken.length} broken references`);
     }

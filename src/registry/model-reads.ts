@@ -4,6 +4,7 @@ import { type Stored, withoutNulls } from "./rows.ts";
 import type {
   FileRow,
   FileSource,
+  LocatedFile,
   ModelListRow,
   ModelRow,
   Registry,
@@ -30,7 +31,7 @@ export function modelReads(db: ReadConnection): ModelReads {
     findModel: (model) => db.snapshot(() => findModel(db, model)),
     resolveVersion: (model, version) => resolveVersion(db, model, version),
     findVersion: (model, version) => db.snapshot(() => findVersion(db, model, version)),
-    findFile: (model, version, path) => db.get<FileRow>("findFile", model, version, path),
+    findFile: (model, version, path) => db.get<LocatedFile>("findFile", model, version, path),
     listModels: ({ q, limit, after = "" }) =>
       q
         ? db.all<ModelListRow>("searchModels", after, limit, likePattern(q))

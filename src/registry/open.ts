@@ -1,5 +1,5 @@
 import { chmodSync } from "node:fs";
-import { type Clock, LarderError, systemClock, WorkerClient } from "../core/index.ts";
+import { type Clock, diskError, LarderError, systemClock, WorkerClient } from "../core/index.ts";
 import { blobReads } from "./blob-reads.ts";
 import { createPrivate, statRegular } from "./durable-file.ts";
 import { inspectRegistry } from "./inspect.ts";
@@ -33,6 +33,14 @@ const WRITES_WAITING_MAX = 10_000;
  * @throws {LarderError} SCHEMA_NEWER with nothing changed; IO with `details.damaged` when only a rebuild helps; UNSAFE_PATH, READONLY, BUSY.
  */
 export async function openRegistry(options: OpenRegistryOptions): Promise<Registry> {
+  try {
+    return await open(options);
+  } catch (error) {
+    throw diskError(error, "open the registry");
+  }
+}
+
+async function open(options: OpenRegistryOptions): Promise<Registry> {
   const { path, migrations = MIGRATIONS, readonly = false } = options;
   const schema = schemaVersion(migrations);
   const condition = inspectRegistry(path, schema, readonly ? "header" : "content");
@@ -61,6 +69,8 @@ export async function openSound(options: OpenRegistryOptions): Promise<Registry>
       close: once(() => closeAll(reads, worker, damage)),
     };
   } catch (error) {
+    // In its own thread: a connection that outlives its thread would keep the file open.
+    await worker.call("close").catch(() => {});
     worker.close();
     throw error;
   }

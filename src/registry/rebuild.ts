@@ -1,12 +1,14 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { systemClock } from "../core/index.ts";
+import { diskError, systemClock } from "../core/index.ts";
 import { type BuildCounts, buildRegistry, type RebuildSource } from "./build.ts";
 import { statRegular, syncPath } from "./durable-file.ts";
-import { type DamageReason, inspectRegistry } from "./inspect.ts";
+import { type Condition, type DamageReason, inspectRegistry } from "./inspect.ts";
 import { openRegistry, type OpenRegistryOptions, openSound } from "./open.ts";
 import { readKept } from "./salvage.ts";
 import { MIGRATIONS, schemaVersion } from "./schema.ts";
+import { isDamage } from "./sqlite-error.ts";
+import { forgetState } from "./state-file.ts";
 import type { Registry } from "./types.ts";
 
 export interface RebuildReport extends BuildCounts {
@@ -33,13 +35,34 @@ const SIDE_FILES = ["-wal", "-shm", "-journal"];
  */
 export async function openOrRebuildRegistry(options: OpenOrRebuildOptions): Promise<Registry> {
   if (options.readonly) return await openRegistry(options);
+  try {
+    return await openOrRebuild(options);
+  } catch (error) {
+    throw diskError(error, "open the registry");
+  }
+}
+
+async function openOrRebuild(options: OpenOrRebuildOptions): Promise<Registry> {
   const { path, migrations = MIGRATIONS } = options;
   const condition = inspectRegistry(path, schemaVersion(migrations));
-  if (condition.kind === "sound") return await openSound(options);
-  const report = await rebuild(options, condition.kind === "absent" ? "missing" : condition.reason);
+  if (condition.kind === "sound") {
+    const registry = await openSound(options).catch(unlessDamage);
+    if (registry) return registry;
+  }
+  const report = await rebuild(options, reasonOf(condition));
   const isNewHome = report.movedTo === undefined && report.versions + report.blobs + report.skipped === 0;
   if (!isNewHome) options.onRebuild?.(report);
   return await openSound(options);
+}
+
+/** A file that was not read through can turn out damaged when it is opened. */
+function unlessDamage(error: unknown): undefined {
+  if (!isDamage(error)) throw error;
+}
+
+function reasonOf(condition: Condition): RebuildReport["reason"] {
+  if (condition.kind === "damaged") return condition.reason;
+  return condition.kind === "absent" ? "missing" : "damaged pages";
 }
 
 async function rebuild(
@@ -51,7 +74,7 @@ async function rebuild(
   const counts = await buildRegistry(next, migrations, source, kept);
   const movedTo = moveAside(path, clock.nowS());
   renameSync(next, path);
-  rmSync(`${path}.state`, { force: true });
+  forgetState(path);
   syncPath(dirname(path));
   return { ...counts, reason, pulls: kept.pulls.length, ...(movedTo === undefined ? {} : { movedTo }) };
 }

@@ -1,5 +1,6 @@
 import type { SQLiteError } from "bun:sqlite";
 import { LarderError } from "../core/index.ts";
+import { answer } from "./connection.ts";
 import { otherReads } from "./other-reads.ts";
 import { openReadConnection } from "./read-connection.ts";
 import type { PullRow } from "./types.ts";
@@ -20,8 +21,7 @@ export function readKept(path: string): Kept {
   try {
     const db = openReadConnection(path);
     try {
-      const [check] = db.db.prepare("PRAGMA quick_check(1)").values();
-      if (check?.[0] !== "ok") return NOTHING;
+      if (answer(db.db, "PRAGMA quick_check(1)")[0]?.[0] !== "ok") return NOTHING;
       return {
         pulls: otherReads(db, 0).listPulls({ limit: PULLS_KEPT_MAX }),
         settings: db.all<{ key: string; value: string }>("listSettings"),

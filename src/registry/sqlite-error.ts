@@ -24,7 +24,7 @@ export function registryError(error: unknown, action: string, path: string): unk
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
     return fail("BUSY", "Another program is writing to the registry; try again.", { retryable: true });
   }
-  if (code === "SQLITE_FULL") {
+  if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") {
     return fail("NO_SPACE", "Free space on the disk of the home (larder gc, larder remove), then try again.");
   }
   if (code === "SQLITE_READONLY_DBMOVED") return goneError(action);

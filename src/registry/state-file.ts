@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { systemCode } from "../core/index.ts";
 import { statRegular, writeDurably } from "./durable-file.ts";
@@ -41,12 +41,29 @@ export function markClosed(path: string): void {
   if (print !== undefined) write(path, { state: "closed", print });
 }
 
+/** Never fails: a note that cannot be removed says of itself that the file has changed. */
+export function forgetState(path: string): void {
+  for (const name of [`${path}.state`, `${path}.state.tmp`]) {
+    try {
+      rmSync(name, { force: true });
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+  }
+}
+
 /** Changes whenever anybody writes to or replaces the file. */
 export function fingerprint(path: string): string | undefined {
   const entry = statRegular(path);
   return entry && [entry.dev, entry.ino, entry.size, entry.mtimeNs].join(":");
 }
 
+/** A disk that takes no note (full, read-only, gone) leaves none: the next start then checks the file in full. */
 function write(path: string, state: State): void {
-  writeDurably(`${path}.state`, JSON.stringify(state));
+  try {
+    writeDurably(`${path}.state`, JSON.stringify(state));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    forgetState(path);
+  }
 }

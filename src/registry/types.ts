@@ -17,6 +17,10 @@ export interface FileRow {
   readonly sizeBytes: number;
 }
 
+export interface LocatedFile extends FileRow {
+  readonly state: BlobState;
+}
+
 export type VariantStatus = "available" | "downloading" | "downloaded" | "failed";
 
 export interface VariantRecord {
@@ -132,7 +136,7 @@ export interface ChunkMatch {
 
 /**
  * All SQL. Reads answer at once from this thread's own connection; writes go to one writer thread, which commits what is
- * waiting together, and resolve when the commit is flushed. Writes reject with BUSY, NO_SPACE, READONLY or STORE_GONE.
+ * waiting together, and resolve when the commit is flushed. Writes reject with BUSY, NO_SPACE, READONLY, IO or STORE_GONE.
  */
 export interface Registry {
   findBlob(digest: Digest): BlobRow | undefined;
@@ -151,10 +155,11 @@ export interface Registry {
 
   hasModel(model: string): boolean;
   findModel(model: string): ModelRow | undefined;
-  /** A version or an alias (`latest` computed: highest stable semver, else newest) to a version; undefined when unknown. */
+  /** A version, or else an alias (`latest` computed: highest stable semver, else newest) to a version; undefined when unknown. */
   resolveVersion(model: string, versionOrAlias: string): string | undefined;
   findVersion(model: string, version: string): VersionRow | undefined;
-  findFile(model: string, version: string, path: string): FileRow | undefined;
+  /** With the state of its blob: all that serving needs in one look. */
+  findFile(model: string, version: string, path: string): LocatedFile | undefined;
   listModels(query: ListQuery): ModelListRow[];
   countModels(q?: string): number;
 
@@ -181,14 +186,25 @@ export interface Registry {
     digests: ReadonlyArray<{ readonly digest: Digest; readonly chunkDigests?: Uint8Array }>,
     atS: number,
   ): Promise<void>;
+  /** Deletes the rows; a blob that some file still points to stays, as `missing`. */
   forgetBlobs(digests: readonly Digest[]): Promise<void>;
   /** Which of these chunk digests some intact local blob has; one place each. */
   findChunks(wanted: readonly Digest[]): Promise<ChunkMatch[]>;
 
-  /** Writes model, version, variants, files and sources in one transaction; an existing version is replaced wholly. */
+  /**
+   * Writes model, version, variants, files and sources in one transaction; an existing version is replaced wholly. A file whose blob
+   * was never recorded gets one in state `missing`.
+   *
+   * @throws {LarderError} SIZE_MISMATCH with a recorded blob.
+   */
   putVersion(record: VersionRecord): Promise<void>;
-  /** Removes one version, or the model with everything. Returns digests that nothing points to any more. */
+  /**
+   * Removes one version, or the model with everything. Returns digests that nothing points to any more.
+   *
+   * @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND
+   */
   removeVersion(model: string, version?: string): Promise<Digest[]>;
+  /** @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND; BAD_ALIAS for the name of a version of this model. */
   setAlias(model: string, alias: string, version: string): Promise<void>;
   removeAlias(model: string, alias: string): Promise<boolean>;
 

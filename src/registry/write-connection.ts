@@ -1,4 +1,4 @@
-import { Connection, openDatabase } from "./connection.ts";
+import { answer, Connection, openDatabase } from "./connection.ts";
 import { registryError } from "./sqlite-error.ts";
 import { WRITE_SQL } from "./statements.ts";
 import type { WriteConnection } from "./write-ops.ts";
@@ -12,9 +12,9 @@ export function openWriteConnection(path: string, busyTimeoutMs: number): WriteC
     db.run("PRAGMA synchronous = FULL");
     db.run("PRAGMA foreign_keys = ON");
     db.run(`PRAGMA journal_size_limit = ${WAL_BYTES_MAX}`);
-    db.query("SELECT count(*) FROM sqlite_schema").get();
+    answer(db, "SELECT count(*) FROM sqlite_schema");
   } catch (error) {
-    db.close();
+    db.close(true);
     throw registryError(error, "open the registry", path);
   }
   return new Connection(db, WRITE_SQL);

@@ -10,6 +10,7 @@ import { isPartKey, Layout } from "./layout.ts";
 import { Manifests } from "./manifests.ts";
 import { type LocalPart, openLocalPart } from "./part.ts";
 import { prepareHome } from "./prepare.ts";
+import { findProblems } from "./problems.ts";
 import { Remover } from "./remover.ts";
 import { Scratch } from "./scratch.ts";
 import { SpaceLedger } from "./space.ts";
@@ -21,6 +22,7 @@ import type {
   OpenedBlob,
   Part,
   Reservation,
+  StoreProblem,
   SweepOptions,
   SweepOutcome,
   VerifyOptions,
@@ -130,6 +132,10 @@ class LocalBlobStore implements BlobStore {
 
   space(): Promise<DiskSpace> {
     return this.#space.space();
+  }
+
+  problems(): StoreProblem[] {
+    return findProblems(this.home, this.layout.incoming, !this.#flusher.isReduced);
   }
 
   verify(blobs: Iterable<BlobInfo>, options: VerifyOptions = {}): Promise<VerifyOutcome[]> {

@@ -48,7 +48,9 @@ export interface BatchOutcome {
 export function flushBatch({ home, publications, folders }: Batch): BatchOutcome {
   const flusher = new BatchFlusher(home);
   for (const { fd, isFlushed } of publications) if (!isFlushed) startWriteback(fd);
-  const failures = publications.map((publication) => flusher.name(publication));
+  // All flushes before the first rename: a rename between two would make the second write the file system's journal again.
+  const unflushed = publications.map((publication) => flusher.flush(publication));
+  const failures = publications.map((publication, index) => unflushed[index] ?? flusher.name(publication));
   const synced = new Map<string, ErrorRecord | null>();
   const renamed = publications.filter((_, index) => failures[index] === null);
   for (const folder of [...folders, ...renamed.map(({ to }) => dirname(to))]) {
@@ -70,9 +72,12 @@ class BatchFlusher {
 
   constructor(private readonly home: Home) {}
 
+  flush({ fd, from, isFlushed }: Publication): ErrorRecord | null {
+    return isFlushed ? null : this.#attempt(`flush ${basename(from)}`, () => this.#fsync(fd));
+  }
+
   name(publication: Publication): ErrorRecord | null {
     return this.#attempt(`commit ${basename(publication.from)}`, () => {
-      if (!publication.isFlushed) this.#flush(publication.fd);
       checkUnchanged(publication, this.home);
       renameSync(publication.from, publication.to);
     });
@@ -82,7 +87,7 @@ class BatchFlusher {
     return this.#attempt(`flush the folder ${basename(folder)}`, () => {
       const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
       try {
-        this.#flush(fd);
+        this.#fsync(fd);
       } finally {
         closeSync(fd);
       }
@@ -90,7 +95,7 @@ class BatchFlusher {
   }
 
   /** A failed flush is final for its descriptor: the kernel reports lost pages once, and a second try would succeed. */
-  #flush(fd: number): void {
+  #fsync(fd: number): void {
     try {
       fsyncSync(fd);
     } catch (error) {

@@ -28,6 +28,11 @@ export class Flusher {
 
   constructor(private readonly home: Home) {}
 
+  /** The file system refused to flush: a power cut may lose what was stored last. */
+  get isReduced(): boolean {
+    return this.#isReduced;
+  }
+
   /** Starts the thread, so that the first commit does not wait for it. */
   warmUp(): void {
     this.#worker ??= new WorkerClient("store/flush");
@@ -74,11 +79,11 @@ export class Flusher {
 
   async #drain(): Promise<void> {
     this.#isRunning = true;
-    // One turn of the loop, so that calls made together are flushed together.
-    await Promise.resolve();
-    while (this.#publications.length + this.#folders.length > 0) {
+    do {
+      // One turn of the loop, so that what was waiting for the last batch can be part of this one.
+      await new Promise((resolve) => setImmediate(resolve));
       await this.#flush(this.#publications.splice(0, BATCH_MAX), this.#folders.splice(0, BATCH_MAX));
-    }
+    } while (this.#publications.length + this.#folders.length > 0);
     this.#isRunning = false;
   }
 

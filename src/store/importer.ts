@@ -9,7 +9,7 @@ import type { Flusher } from "./flusher.ts";
 import type { Taken, TakeRequest } from "./hash-messages.ts";
 import type { HashPool } from "./hash-pool.ts";
 import { FILE_MODE, type Layout } from "./layout.ts";
-import { removeFile } from "./part.ts";
+import { openOwnFile, removeFile } from "./own-file.ts";
 import type { Scratch } from "./scratch.ts";
 import type { SpaceLedger } from "./space.ts";
 import type { BlobStore, ImportedFile, ImportMode } from "./types.ts";
@@ -97,7 +97,7 @@ export class Importer {
   async #copy(sourceFd: number, scratch: string, options: ImportOptions): Promise<readonly [Taken, number]> {
     const reservation = await this.tools.space.reserve((await fstatFd(sourceFd)).size);
     try {
-      const fd = await openFd(scratch, OPEN_NEW, FILE_MODE);
+      const fd = await openOwnFile(scratch, OPEN_NEW);
       try {
         return [await this.#hash({ sourceFd, targetFd: fd }, options), fd];
       } catch (error) {

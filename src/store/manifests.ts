@@ -1,12 +1,12 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { logger } from "../core/index.ts";
-import { closeFd, OPEN_TO_READ, openFd } from "./descriptors.ts";
+import { closeFd, OPEN_NEW } from "./descriptors.ts";
 import { findEntry, type Home, onDisk } from "./disk-error.ts";
 import type { Flusher } from "./flusher.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
-import { FILE_MODE, type Layout } from "./layout.ts";
-import { removeFile } from "./part.ts";
+import type { Layout } from "./layout.ts";
+import { openOwnFile, removeFile } from "./own-file.ts";
 import { ensureFolder } from "./prepare.ts";
 import { removeFolderIfEmpty, type Scratch } from "./scratch.ts";
 
@@ -48,10 +48,8 @@ export class Manifests {
   async *readAll(): AsyncGenerator<unknown> {
     const { home, layout } = this.tools;
     for (const folder of await onDisk(home, "list the manifests", () => subfolders(layout.manifests))) {
-      for (
-        const name of await onDisk(home, "list the manifests", () => readdir(join(layout.manifests, folder)))
-      ) {
-        if (!name.endsWith(".json")) continue;
+      const names = await onDisk(home, "list the manifests", () => readdir(join(layout.manifests, folder)));
+      for (const name of names.filter((name) => name.endsWith(".json")).toSorted()) {
         const manifest = await readManifest(join(layout.manifests, folder, name));
         if (manifest !== undefined) yield manifest;
       }
@@ -60,9 +58,9 @@ export class Manifests {
 
   #publish(text: string, path: string): Promise<void> {
     return this.tools.scratch.use(async (scratch) => {
-      await writeFile(scratch, text, { mode: FILE_MODE, flag: "wx" });
-      const fd = await openFd(scratch, OPEN_TO_READ);
+      const fd = await openOwnFile(scratch, OPEN_NEW);
       try {
+        await writeFile(scratch, text);
         await this.tools.flusher.publish({ fd, from: scratch, to: path, sizeBytes: Buffer.byteLength(text) });
       } finally {
         await closeFd(fd);
@@ -78,7 +76,7 @@ export class Manifests {
 
 async function subfolders(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).toSorted();
 }
 
 /** Undefined, and a line in the log, for what cannot be read: one bad manifest must not hide the others. */

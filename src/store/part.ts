@@ -1,11 +1,11 @@
-import { chmod, lstat, unlink } from "node:fs/promises";
-import { type Digest, isLarderError, LarderError, systemCode } from "../core/index.ts";
-import { closeFd, fstatFd, fsyncFd, OPEN_JOURNAL, OPEN_PART, openFd } from "./descriptors.ts";
+import { closeSync } from "node:fs";
+import { type Digest, isLarderError, LarderError } from "../core/index.ts";
+import { closeFd, fsyncFd, OPEN_JOURNAL, OPEN_PART } from "./descriptors.ts";
 import { type Home, onDisk } from "./disk-error.ts";
 import type { Flusher } from "./flusher.ts";
 import type { HashPool } from "./hash-pool.ts";
-import { FILE_MODE, type Layout } from "./layout.ts";
-import { unsafe } from "./prepare.ts";
+import type { Layout } from "./layout.ts";
+import { openOwnFile, removeFile } from "./own-file.ts";
 import type { FollowOptions, Part, PartFollower } from "./types.ts";
 
 /** What a part needs of the store around it. */
@@ -30,33 +30,6 @@ export function openLocalPart(key: string, tools: PartTools): Promise<LocalPart>
       throw error;
     }
   });
-}
-
-/** A regular file with one name and our mode, made when it is not there. */
-export async function openOwnFile(path: string, flags: number): Promise<number> {
-  await refuseOthers(path);
-  const fd = await openFd(path, flags, FILE_MODE);
-  try {
-    const entry = await fstatFd(fd);
-    if (!entry.isFile()) throw unsafe(path, "not a regular file");
-    if (entry.nlink > 1) throw unsafe(path, "also known by another name");
-    if ((entry.mode & 0o777) !== FILE_MODE) await chmod(path, FILE_MODE);
-    return fd;
-  } catch (error) {
-    await closeFd(fd);
-    throw error;
-  }
-}
-
-/** Opening a device can have effects of its own, so it is looked at before. */
-async function refuseOthers(path: string): Promise<void> {
-  const entry = await lstat(path).catch((error) => {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  });
-  if (entry && !entry.isFile()) {
-    throw unsafe(path, entry.isSymbolicLink() ? "a symbolic link" : "not a regular file");
-  }
 }
 
 export class LocalPart implements Part {
@@ -106,7 +79,7 @@ export class LocalPart implements Part {
     await this.#stopFollowers();
     await onDisk(this.tools.home, `delete the part ${this.key}`, async () => {
       await Promise.all([removeFile(this.path), removeFile(this.#journal)]);
-    }).finally(() => this.#close());
+    }).finally(() => this.#close(closeFd));
   }
 
   async close(): Promise<void> {
@@ -118,11 +91,12 @@ export class LocalPart implements Part {
   }
 
   /** Another thread may read from the descriptor until it says that it stopped; its number would mean another file by then. */
-  async #close(): Promise<void> {
+  async #close(close: (fd: number) => unknown = closeSync): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#stopFollowers();
-    await Promise.all([closeFd(this.fd), closeFd(this.journalFd)]);
+    // At once where nothing is left to do; closing a large file without a name frees its blocks and takes a while.
+    await Promise.all([close(this.fd), close(this.journalFd)]);
     this.tools.onClosed();
   }
 
@@ -137,13 +111,5 @@ export class LocalPart implements Part {
     if (this.#isClosed) {
       throw new LarderError("BAD_STATE", `Cannot commit the part ${this.key}: it is closed`);
     }
-  }
-}
-
-export async function removeFile(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
   }
 }

@@ -7,7 +7,7 @@ import { findEntry, type Home, onDisk } from "./disk-error.ts";
 import type { Flusher } from "./flusher.ts";
 import type { InUse } from "./in-use.ts";
 import { FILE_MODE, keyOfIncoming, type Layout } from "./layout.ts";
-import { removeFile } from "./part.ts";
+import { removeFile } from "./own-file.ts";
 import { unsafe } from "./prepare.ts";
 import type { Scratch } from "./scratch.ts";
 import type { SweepOptions, SweepOutcome } from "./types.ts";

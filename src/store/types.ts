@@ -128,6 +128,12 @@ export interface DiskSpace {
   readonly reservedBytes: number;
 }
 
+/** Something that keeps the store from writing, or from keeping what it writes. Reads may work all the same. */
+export interface StoreProblem {
+  readonly part: "store" | "disk" | "durability";
+  readonly reason: string;
+}
+
 export interface BlobStore {
   /** @throws {LarderError} BLOB_MISSING, BLOB_DAMAGED (another length), UNSAFE_PATH (not a regular file), STORE_GONE. */
   open(digest: Digest, sizeBytes: number): OpenedBlob;
@@ -148,6 +154,8 @@ export interface BlobStore {
   /** @throws {LarderError} NO_SPACE when free space minus what is reserved does not hold `bytes`, NO_INODES, READONLY. */
   reserve(bytes: number): Promise<Reservation>;
   space(): Promise<DiskSpace>;
+  /** What is wrong now: the home is gone, the disk is read-only or closed to this user, or it cannot flush. Looks, writes nothing. */
+  problems(): StoreProblem[];
 
   /** Reads blobs with as many threads as there are cores. Changes nothing. */
   verify(blobs: Iterable<BlobInfo>, options?: VerifyOptions): Promise<VerifyOutcome[]>;

@@ -3,8 +3,8 @@ import type { ChunkPiece, PieceOutcome, WholeOutcome, WholeRequest } from "./has
 import type { HashPool } from "./hash-pool.ts";
 import type { BlobInfo, VerifyOptions, VerifyOutcome } from "./types.ts";
 
-/** A task of a thread ends with 80 MiB or so many blobs: long beside a message, short beside a wait for the last thread. */
-const TASK_CHUNKS = 16;
+/** A task of a thread ends with 40 MiB or so many blobs: long beside a message, short beside a wait for the last thread. */
+const TASK_CHUNKS = 8;
 const TASK_PIECES_MAX = 256;
 
 /** One blob on its way: its pieces may be with several threads. */

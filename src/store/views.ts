@@ -7,7 +7,7 @@ import { closeFd, fsyncFd, OPEN_TO_READ, openFd } from "./descriptors.ts";
 import { findEntry, type Home, onDisk } from "./disk-error.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { FOLDER_MODE, type Layout, VIEW_FILE_MODE } from "./layout.ts";
-import { removeFile } from "./part.ts";
+import { removeFile } from "./own-file.ts";
 import { ensureFolder } from "./prepare.ts";
 import { removeFolderIfEmpty, type Scratch } from "./scratch.ts";
 import type { ViewFile } from "./types.ts";

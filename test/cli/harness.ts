@@ -1,11 +1,5 @@
 import { Readable } from "node:stream";
-import {
-  type CliEnvironment,
-  type CliParts,
-  type HomeReport,
-  runCli,
-  TextStream,
-} from "../../src/cli/index.ts";
+import { type CliEnvironment, type CliParts, runCli, TextStream } from "../../src/cli/index.ts";
 import { systemClock } from "../../src/core/index.ts";
 import type { LarderApi } from "../../src/library/index.ts";
 
@@ -28,17 +22,6 @@ export interface RunOptions {
   readonly terminal?: boolean;
 }
 
-const EMPTY_HOME: HomeReport = {
-  exists: false,
-  mode: null,
-  writable: true,
-  locked: false,
-  holder: null,
-  registry: { state: "missing", schema: null },
-  schemaKnown: 1,
-  disk: null,
-};
-
 /** Runs one command line in this process on strings instead of streams. No settings file of this machine is read. */
 export async function larder(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   let stdout = "";
@@ -47,7 +30,7 @@ export async function larder(argv: readonly string[], options: RunOptions = {}):
     argv,
     env: { HOME: "/nonexistent", ...options.env },
     cwd: options.cwd ?? "/",
-    stdin: Readable.from([options.stdin ?? ""]),
+    stdin: () => Readable.from([options.stdin ?? ""]),
     stdout: new TextStream({ write: (text, done) => (stdout += text, done()) }),
     stderr: new TextStream({
       write: (text, done) => (stderr += text, done()),
@@ -66,8 +49,7 @@ function partsOf({ api = {}, parts }: RunOptions): CliEnvironment["parts"] {
   return {
     openHome: () => Promise.resolve({ library: api as LarderApi, close: () => Promise.resolve() }),
     serve: () => Promise.reject(new Error("no server in this test")),
-    inspectHome: () => Promise.resolve(EMPTY_HOME),
-    socketPath: () => "/nonexistent/larder.sock",
+    inspectRegistry: () => ({ state: "absent", schema: null, schemaKnown: 1 }),
     ...parts,
   };
 }

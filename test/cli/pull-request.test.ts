@@ -19,8 +19,8 @@ describe("one file", () => {
   });
 
   test("mirrors follow the address in their order, each once", async () => {
-    const mirror = ["https://b.example/x", "https://a.example/x"];
-    const request = await build(["tiny"], { url: ["https://a.example/x"], mirror });
+    const mirror = ["https://b.example/x", "https://a.example/x", "https://b.example/x"];
+    const request = await build(["tiny", "https://a.example/x"], { mirror });
     expect(request.files[0]?.urls).toEqual(["https://a.example/x", "https://b.example/x"]);
   });
 

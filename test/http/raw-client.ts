@@ -33,6 +33,8 @@ export function parseAnswer(bytes: Buffer): RawAnswer {
   if (end < 0) throw new Error(`no whole head in ${JSON.stringify(bytes.toString("latin1").slice(0, 200))}`);
   const [first = "", ...lines] = bytes.toString("latin1", 0, end).split("\r\n");
   const headers = new Headers();
-  for (const line of lines) headers.append(line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1));
+  for (const line of lines) {
+    headers.append(line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1));
+  }
   return { status: Number(first.split(" ")[1]), headers, body: bytes.subarray(end + 4) };
 }

@@ -1,11 +1,24 @@
 import { expect, test } from "bun:test";
-import { appendFile, chmod, lstat, mkdir, readdir, readFile, rename, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { parseDigest } from "../../src/core/index.ts";
 import { openBlobStore } from "../../src/store/index.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
-import { codeOf, commitBytes, digestOf, openStore } from "./store-fixture.ts";
+import { codeOf, commitBytes, openStore } from "./store-fixture.ts";
 
 const ABSENT = parseDigest("0".repeat(64));
 const HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -89,6 +102,7 @@ test("D22: a home that was removed, or replaced by a new folder, is STORE_GONE f
     for (const [name, use] of Object.entries(uses)) {
       expect([name, await codeOf(use)]).toEqual([name, "STORE_GONE"]);
     }
+    expect(home.store.problems()).toMatchObject([{ part: "store" }]);
   }
 });
 
@@ -139,7 +153,10 @@ test("D24: a pipe, a device or a folder in the place of a blob is refused at onc
     await rm(path, { recursive: true });
     await plant();
     expect([name, await codeOf(() => home.store.open(digest, 5))]).toEqual([name, "UNSAFE_PATH"]);
-    expect([name, await codeOf(() => home.store.read(digest, 5, { start: 0, end: 5 }))]).toEqual([name, "UNSAFE_PATH"]);
+    expect([name, await codeOf(() => home.store.read(digest, 5, { start: 0, end: 5 }))]).toEqual([
+      name,
+      "UNSAFE_PATH",
+    ]);
     const [outcome] = await home.store.verify([{ digest, sizeBytes: 5 }]);
     expect([name, outcome?.state]).toEqual([name, "damaged"]);
   }
@@ -184,7 +201,15 @@ test("S19: folders are 0700 and files 0600, whatever the umask is", async () => 
       const digest = await commitBytes(store, "hello");
       const part = await store.openPart(ABSENT);
       await store.writeManifest("acme/tiny", "1.0.0", {});
-      const folders = ["", "blobs", "blobs/sha256", "blobs/sha256/00", "blobs/sha256/ff", "incoming", "manifests"];
+      const folders = [
+        "",
+        "blobs",
+        "blobs/sha256",
+        "blobs/sha256/00",
+        "blobs/sha256/ff",
+        "incoming",
+        "manifests",
+      ];
       for (const folder of [...folders, "views", "manifests/acme+tiny"]) {
         expect([folder, await modes(join(home, folder))]).toEqual([folder, "700"]);
       }
@@ -207,4 +232,3 @@ test("S19: a home that others could read is closed to them", async () => {
   await (await openBlobStore({ home })).close();
   expect((await lstat(home)).mode & 0o777).toBe(0o700);
 });
-

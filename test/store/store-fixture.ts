@@ -65,13 +65,20 @@ export async function commitBytes(store: BlobStore, bytes: Uint8Array | string):
   return digest;
 }
 
-/** The code of the error that `work` ends with; undefined when it ends well. */
-export async function codeOf(work: () => unknown): Promise<string | undefined> {
+/** What `work` throws. (`expect().rejects` waits inside the call, where messages of a worker may not arrive.) */
+export async function errorOf(work: () => unknown): Promise<unknown> {
   try {
     await work();
-    return undefined;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return String(error.code);
-    throw error;
+    return error;
   }
+  return undefined;
+}
+
+/** The code of the error that `work` ends with; undefined when it ends well. */
+export async function codeOf(work: () => unknown): Promise<string | undefined> {
+  const error = await errorOf(work);
+  if (error === undefined) return undefined;
+  if (error instanceof Error && "code" in error) return String(error.code);
+  throw error;
 }

@@ -1,9 +1,11 @@
 import { type Config, CONFIG_KEYS } from "../../config/index.ts";
 import { BUILD } from "../../core/index.ts";
-import type { HomeReport } from "../cli-types.ts";
+import type { RegistryReport } from "../cli-types.ts";
 import { findWarnings, octal } from "../doctor-warnings.ts";
 import { formatBytes, formatTime } from "../format.ts";
+import { type HomeReport, inspectHome } from "../inspect-home.ts";
 import { connectOwner } from "../remote.ts";
+import { socketPathOf } from "../socket-path.ts";
 import { formatPairs, formatTable } from "../table.ts";
 import { addExample, type Verb } from "../verb.ts";
 
@@ -13,11 +15,12 @@ export const doctor: Verb = (program, cli) => {
   addExample(command, "larder doctor --json");
   command.action(cli.action(async (context) => {
     const { config, env, output, parts } = context;
-    const socketPath = parts.socketPath(config);
-    const home = await parts.inspectHome(config);
+    const socketPath = socketPathOf(config);
+    const home = inspectHome(config.home);
+    const registry = parts.inspectRegistry(config);
     const serverListens = await connectOwner(socketPath) !== undefined;
     const umask = process.umask();
-    const warnings = findWarnings({ config, env, umask, home, socketPath });
+    const warnings = findWarnings({ config, env, umask, home, registry });
     output.document({
       version: { ...BUILD, bun: Bun.version, platform: process.platform, arch: process.arch },
       config_file: config.configFile ?? null,
@@ -25,6 +28,7 @@ export const doctor: Verb = (program, cli) => {
         CONFIG_KEYS.map(({ name, key }) => [key, { value: config[name], source: config.sources[name] }]),
       ),
       home: homeDocument(config, home),
+      registry: { state: registry.state, schema: registry.schema, schema_known: registry.schemaKnown },
       server: { listens: serverListens, socket: socketPath },
       umask: octal(umask),
       warnings,
@@ -34,7 +38,7 @@ export const doctor: Verb = (program, cli) => {
         ["larder", `${BUILD.version} ${BUILD.commit}`.trim()],
         ["runtime", `Bun ${Bun.version}, ${process.platform} ${process.arch}`],
         ["settings file", config.configFile ?? "none"],
-        ...homeLines(config, home),
+        ...homeLines(config, home, registry),
         ["server", serverListens ? `listens on ${socketPath}` : "none runs"],
         ["umask", octal(umask)],
       ]),
@@ -46,47 +50,33 @@ export const doctor: Verb = (program, cli) => {
   }));
 };
 
-function homeDocument(config: Config, home: HomeReport): unknown {
+function homeDocument({ home: path }: Config, { exists, mode, writable, owner, disk }: HomeReport): unknown {
   return {
-    path: config.home,
-    exists: home.exists,
-    mode: home.mode === null ? null : octal(home.mode),
-    writable: home.writable,
-    locked: home.locked,
-    holder: home.holder && {
-      pid: home.holder.pid,
-      verb: home.holder.verb,
-      started_at: home.holder.startedAtS,
-    },
-    registry: { ...home.registry, schema_known: home.schemaKnown },
-    disk: home.disk && { total_bytes: home.disk.totalBytes, free_bytes: home.disk.freeBytes },
+    path,
+    exists,
+    mode: mode === null ? null : octal(mode),
+    writable,
+    owner,
+    disk: disk && { total_bytes: disk.totalBytes, free_bytes: disk.freeBytes },
   };
 }
 
-function homeLines(config: Config, home: HomeReport): Array<readonly [string, string]> {
-  const { disk, registry } = home;
+function homeLines(
+  config: Config,
+  home: HomeReport,
+  registry: RegistryReport,
+): Array<readonly [string, string]> {
+  const { disk, mode, owner } = home;
+  const schema = `schema ${registry.schema}, this larder knows ${registry.schemaKnown}`;
   return [
+    ["home", `${config.home} (${mode === null ? "not made yet" : `mode ${octal(mode)}`})`],
     [
-      "home",
-      `${config.home} (${
-        home.exists ? `mode ${home.mode === null ? "?" : octal(home.mode)}` : "not made yet"
-      })`,
+      "owner",
+      owner ? `larder ${owner.verb}, process ${owner.pid}, since ${formatTime(owner.started_at)}` : "nobody",
     ],
-    ["owner", home.locked ? holderText(home) : "nobody"],
-    [
-      "registry",
-      registry.state === "ok"
-        ? `schema ${registry.schema}, this larder knows ${home.schemaKnown}`
-        : registry.state,
-    ],
+    ["registry", registry.state === "sound" ? schema : registry.state],
     ["disk", disk ? `${formatBytes(disk.freeBytes)} free of ${formatBytes(disk.totalBytes)}` : "unknown"],
   ];
-}
-
-function holderText({ holder }: HomeReport): string {
-  if (!holder) return "another process";
-  const since = holder.startedAtS === null ? "" : ` since ${formatTime(holder.startedAtS)}`;
-  return `larder ${holder.verb ?? "?"}, process ${holder.pid ?? "?"}${since}`;
 }
 
 function settingsTable(config: Config): string[] {

@@ -26,7 +26,6 @@ export const pull: Verb = (program, cli) => {
     .argument("<reference-or-address>", "model[@version][:variant], or an https:// address")
     .argument("[address]", "where the file comes from")
     .option("--as <reference>", "name for an address alone (default: made from its last part)")
-    .option("--url <address>", "the address, given as an option; may be repeated", gather)
     .option("--mirror <address>", "another address of the same bytes; may be repeated", gather)
     .option("--sha256 <digest>", "digest that the file must have")
     .option("--size <bytes>", "size that the file must have")
@@ -63,7 +62,7 @@ export const pull: Verb = (program, cli) => {
 
 async function readInput({ cwd, stdin }: VerbContext, path: string): Promise<string> {
   try {
-    return path === "-" ? await readAll(stdin) : await Bun.file(resolve(cwd, path)).text();
+    return path === "-" ? await readAll(stdin()) : await Bun.file(resolve(cwd, path)).text();
   } catch (error) {
     throw new LarderError("USAGE", `Cannot read ${path}: ${systemCode(error) ?? "unreadable"}`, {
       field: "input",

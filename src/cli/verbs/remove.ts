@@ -41,7 +41,7 @@ async function confirm(context: VerbContext, api: LarderApi, reference: string):
       hint: "Give --yes, or name one version.",
     },
   );
-  if (!context.output.interactive || context.stdin.isTTY !== true) throw refused;
+  if (!context.output.interactive || context.stdin().isTTY !== true) throw refused;
   if (!/^y(es)?$/i.test(await ask(context, `Remove ${model} with all ${count} versions? [y/N] `))) {
     throw refused;
   }
@@ -49,7 +49,7 @@ async function confirm(context: VerbContext, api: LarderApi, reference: string):
 
 async function ask({ stdin, output, signal }: VerbContext, question: string): Promise<string> {
   output.stderr.write(question);
-  const lines = createInterface({ input: stdin });
+  const lines = createInterface({ input: stdin() });
   try {
     return (await lines.question("", { signal })).trim();
   } catch (error) {

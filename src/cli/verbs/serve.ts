@@ -15,8 +15,8 @@ export const serve: Verb = (program, cli) => {
   addSettings(command, CONFIG_KEYS.map(({ name }) => name).filter((name) => !GLOBAL.has(name)));
   addExample(command, "larder serve --port 7420");
   command.action(cli.action(async (context) => {
-    const { config, parts, signal } = context;
-    const serving = await parts.serve(config, { waitMs: config.waitS * 1000 });
+    const { config, parts, signal, verb } = context;
+    const serving = await parts.serve(config, { verb, waitMs: config.waitS * 1000, signal });
     announce(context, serving);
     await aborted(signal);
     logger("serve").info("Stopping after {signal}", { signal: signal.reason });
@@ -28,7 +28,7 @@ function announce({ config, output }: VerbContext, { url, socketPath }: Serving)
   const { home } = config;
   output.document({ url, socket: socketPath, home, pid: process.pid });
   if (config.logFormat === "json") {
-    return logger("serve").info("Listening on {url}", { url, socketPath, home });
+    return logger("serve").info("Listening on {url}", { url, socket: socketPath, home });
   }
   output.line(`larder listens on ${url}, home ${home}`);
   output.line(

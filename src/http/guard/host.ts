@@ -12,6 +12,8 @@ export class HostGuard {
   readonly #names: ReadonlySet<string>;
   /** Bound to the network, we are reached by addresses that we need not know; an address cannot be rebound. */
   readonly #anyAddress: boolean;
+  /** Clients keep asking by the same name: looking at it once is enough. */
+  #lastAccepted: string | undefined;
 
   constructor({ host, allowHosts }: { readonly host: string; readonly allowHosts: readonly string[] }) {
     this.#names = new Set(["localhost", "127.0.0.1", "::1", host, ...allowHosts]);
@@ -20,6 +22,7 @@ export class HostGuard {
 
   /** @throws {LarderError} BAD_HOST: absent, twice, or no host; HOST: not ours. */
   check(header: string | null): void {
+    if (header !== null && header === this.#lastAccepted) return;
     const name = header === null ? undefined : HOST.exec(header)?.[1]?.toLowerCase();
     if (name === undefined) {
       throw new LarderError("BAD_HOST", "Cannot read the Host header", {
@@ -27,7 +30,10 @@ export class HostGuard {
       });
     }
     const bare = name.startsWith("[") ? name.slice(1, -1) : name;
-    if (this.#names.has(bare) || (this.#anyAddress && isIP(bare) !== 0)) return;
+    if (this.#names.has(bare) || (this.#anyAddress && isIP(bare) !== 0)) {
+      this.#lastAccepted = header ?? undefined;
+      return;
+    }
     throw new LarderError("HOST", "Cannot answer for this Host: it is not one of this server's names", {
       hint: "Name it in allow_hosts if clients are to use it.",
     });

@@ -1,5 +1,6 @@
 import { type ByteRange, LarderError, parseRange } from "../../core/index.ts";
 import type { ServedFile } from "../../library/index.ts";
+import { REQUEST_ID } from "../exchange.ts";
 import { problemResponse } from "../problem.ts";
 import { type BodyCache, MEMORY_BODY_BYTES_MAX } from "./body-cache.ts";
 
@@ -26,7 +27,7 @@ export function answerFile(question: FileQuestion, cache: BodyCache): FileAnswer
   const { request: { headers, method }, served } = question;
   const etag = `"${served.digest}"`;
   const noneMatch = headers.get("if-none-match");
-  if (noneMatch !== null && matches(noneMatch, etag)) return notModified(served, etag);
+  if (noneMatch !== null && matches(noneMatch, etag)) return notModified(question, etag);
   const whole = { start: 0, end: served.sizeBytes };
   if (method === "HEAD") return head(question, etag);
   const range = rangeOf(headers, etag, served.sizeBytes);
@@ -57,8 +58,9 @@ function matches(header: string, etag: string): boolean {
   return header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-function headersOf({ served, path }: FileQuestion, etag: string): Record<string, string> {
+function headersOf({ served, path, requestId }: FileQuestion, etag: string): Record<string, string> {
   return {
+    [REQUEST_ID]: requestId,
     "content-type": "application/octet-stream",
     "content-disposition": disposition(path),
     "x-content-type-options": "nosniff",
@@ -85,8 +87,8 @@ function disposition(path: string): string {
 
 const PLAIN_NAME = /^[A-Za-z0-9._-]+$/;
 
-function notModified(served: ServedFile, etag: string): FileAnswer {
-  const headers = { etag, "cache-control": cacheControl(served) };
+function notModified({ served, requestId }: FileQuestion, etag: string): FileAnswer {
+  const headers = { [REQUEST_ID]: requestId, etag, "cache-control": cacheControl(served) };
   return { response: new Response(null, { status: 304, headers }), bytes: 0 };
 }
 

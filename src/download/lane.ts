@@ -1,0 +1,174 @@
+import { backoffMs, type ByteRange, CHUNK_BYTES, isLarderError, type LarderError } from "../core/index.ts";
+import type { NetResponse } from "../net/index.ts";
+import { BodyReader } from "./body-reader.ts";
+import {
+  lengthUnknown,
+  RestartError,
+  sizeMismatch,
+  truncated,
+  upstreamChanged,
+} from "./failures.ts";
+import type { LaneHost } from "./lanes.ts";
+import { checkResponse, type Offer } from "./response-check.ts";
+
+/** Most bytes that one request asks for. */
+const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MIN = 2 * CHUNK_BYTES;
+/** An attempt that brought this much was not in vain: the tries count anew. */
+const PROGRESS_BYTES = 1024 * 1024;
+/** Shortest pause between two tries. */
+const PAUSE_MS_MIN = 10;
+
+/** One connection at a time: claims bytes, fetches them, tries again with a growing pause. */
+export class Lane {
+  /** Where the mirror sent us: asked directly until it refuses, so that a signed address is used for more than one range. */
+  #resolved: URL | undefined;
+  #taken = 0;
+
+  constructor(
+    private readonly host: LaneHost,
+    private readonly mirror: URL,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Until nothing is left to claim. */
+  async run(): Promise<void> {
+    let failedTries = 0;
+    for (let claim = this.#claim(); claim !== undefined; claim = this.#claim()) {
+      const takenBefore = this.#taken;
+      try {
+        await this.#fetch(claim);
+        failedTries = 0;
+        // A stream whose length nobody said has come to its end.
+        if (this.host.map === undefined) return;
+      } catch (error) {
+        this.signal.throwIfAborted();
+        if (this.#taken - takenBefore >= PROGRESS_BYTES) failedTries = 0;
+        await this.#pauseAfter(error, ++failedTries);
+      }
+    }
+  }
+
+  #claim(): ByteRange | undefined {
+    const { map, job, ranges, connections } = this.host;
+    const { connectionLimit } = this.host.deps;
+    if (map === undefined) return { start: 0, end: Math.min(SEGMENT_BYTES_MAX, job.sizeBytes ?? Infinity) };
+    if (connectionLimit.spare() < 0 && connections > 1) return undefined;
+    if (ranges === false) return map.claim(Infinity);
+    // Smaller pieces towards the end let all connections finish together.
+    const share = map.unclaimedBytes / (2 * connectionLimit.most());
+    return map.claim(Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, share)));
+  }
+
+  /** Rethrows what another try cannot mend. */
+  async #pauseAfter(error: unknown, failedTries: number): Promise<void> {
+    const { tuning, clock } = this.host.deps;
+    if (this.#mayHaveExpired(error)) return;
+    if (!isLarderError(error) || !error.retryable || failedTries >= tuning.tries) throw error;
+    const waitMs = error.retryAfterS === undefined
+      ? backoffMs(failedTries - 1, { baseMs: tuning.backoffBaseMs, maxMs: tuning.backoffMaxMs })
+      : error.retryAfterS * 1000;
+    await clock.sleep(Math.max(waitMs, PAUSE_MS_MIN), this.signal);
+    if (this.host.ranges === false && this.host.frontBytes > 0) throw new RestartError("cut", error, true);
+  }
+
+  /** A signed address may just have run out: the mirror is asked for a new one before that counts as its refusal. */
+  #mayHaveExpired(error: unknown): boolean {
+    if (this.#resolved === undefined || error instanceof RestartError) return false;
+    this.#resolved = undefined;
+    return isLarderError(error) && !error.retryable && error.code.startsWith("UPSTREAM_");
+  }
+
+  async #fetch(claim: ByteRange): Promise<void> {
+    const isFirst = this.host.map === undefined;
+    const body = new BodyReader(this.host.deps, this.signal);
+    try {
+      const asked = this.#rangeFor(claim);
+      const response = await body.request(this.#resolved ?? this.mirror, this.#headers(asked));
+      const offer = this.#check(response, asked, claim);
+      if (response.url.href !== this.mirror.href) this.#resolved = response.url;
+      await this.host.accept(offer);
+      const end = this.#endOf(offer, claim);
+      // What was asked for before the length was known must not be claimed by another lane.
+      if (isFirst) this.host.map?.hold({ start: 0, end });
+      await this.#read(body, offer, end);
+    } finally {
+      await body.close();
+      this.host.map?.release(claim);
+    }
+  }
+
+  /** Undefined to ask for the whole: known to be short, or from a server without ranges. */
+  #rangeFor(claim: ByteRange): ByteRange | undefined {
+    const { ranges, job, map } = this.host;
+    const wholeBytes = map?.totalBytes ?? job.sizeBytes;
+    const isShort = claim.start === 0 && claim.end === wholeBytes && claim.end <= CHUNK_BYTES;
+    return ranges === false || isShort ? undefined : claim;
+  }
+
+  #headers(asked: ByteRange | undefined): Record<string, string> {
+    if (asked === undefined) return {};
+    const { etag } = this.host;
+    return {
+      range: `bytes=${asked.start}-${asked.end - 1}`,
+      ...(etag !== undefined && asked.start > 0 ? { "if-range": etag } : {}),
+    };
+  }
+
+  #check(response: NetResponse, asked: ByteRange | undefined, claim: ByteRange): Offer {
+    const offer = this.#checkedOffer(response, asked);
+    if (offer.end === undefined && claim.start > 0) {
+      const isSame = this.host.etag !== undefined && offer.etag === this.host.etag;
+      throw isSame
+        ? upstreamChanged("the server has no ranges", true)
+        : upstreamChanged("the server sent the whole file instead of the rest");
+    }
+    if (offer.end !== undefined && offer.start !== claim.start && offer.totalBytes !== 0) {
+      throw upstreamChanged("the server's file ends before what is there", claim.start === 0);
+    }
+    const { sizeBytes, digest } = this.host.job;
+    if (offer.endsByClose && (sizeBytes === undefined || digest === undefined)) throw lengthUnknown();
+    return offer;
+  }
+
+  #checkedOffer(response: NetResponse, asked: ByteRange | undefined): Offer {
+    try {
+      return checkResponse(response, asked, this.host.deps.clock.nowS());
+    } catch (error) {
+      if (isLarderError(error, "RANGE_MISMATCH")) throw new RestartError("changed", error, true);
+      throw error;
+    }
+  }
+
+  /** Where this answer has to end; Infinity when nobody said. */
+  #endOf(offer: Offer, claim: ByteRange): number {
+    const totalBytes = this.host.map?.totalBytes ?? Infinity;
+    return offer.end === undefined ? totalBytes : Math.min(offer.end, claim.end, totalBytes);
+  }
+
+  async #read(body: BodyReader, offer: Offer, end: number): Promise<void> {
+    let position = offer.start;
+    while (position < end) {
+      const bytes = await body.read();
+      if (bytes === undefined) break;
+      const room = end - position;
+      // Bytes beyond a range are dropped; beyond a whole file they show that it is another one.
+      if (bytes.byteLength > room && offer.end === undefined) throw sizeMismatch(end, "more");
+      const wanted = bytes.byteLength > room ? bytes.subarray(0, room) : bytes;
+      this.host.take(wanted, position);
+      position += wanted.byteLength;
+      this.#taken += wanted.byteLength;
+    }
+    if (end === Infinity) return;
+    if (position < end) throw endedEarly(offer, position, end);
+    // Also lets the connection be used for the next request.
+    const more = await body.read();
+    if (more !== undefined && offer.end === undefined) throw sizeMismatch(end, "more");
+  }
+}
+
+/** A body that says where it ends and ends early is another file; any other one was cut. */
+function endedEarly(offer: Offer, position: number, end: number): LarderError {
+  const saidItsEnd = offer.end === undefined && offer.totalBytes === undefined && !offer.endsByClose;
+  return saidItsEnd ? sizeMismatch(end, position) : truncated(position, end);
+}
