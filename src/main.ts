@@ -5,15 +5,20 @@ import { parts } from "./wire.ts";
 /** How long a verb may take to stop after an error that nobody caught. */
 const CRASH_STOP_MS = 5_000;
 
+/** One Ctrl-C arrives twice when a program that we run under passes it on as well. */
+const SAME_SIGNAL_MS = 100;
+
 const stdout = new TextStream(process.stdout);
 const stderr = new TextStream(process.stderr);
 const stopping = new AbortController();
 let crashed = false;
 
 // The first signal asks for an orderly stop; a second one means now. What is on disk is right at any moment.
+let firstSignalMs = Infinity;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    if (stopping.signal.aborted) process.exit(exitOfSignal(signal));
+    if (performance.now() - firstSignalMs > SAME_SIGNAL_MS) process.exit(exitOfSignal(signal));
+    firstSignalMs = Math.min(firstSignalMs, performance.now());
     stopping.abort(signal);
   });
 }

@@ -123,6 +123,7 @@ function downloaderOptions(config: Config): DownloaderOptions {
       backoffMaxMs: BACKOFF_MAX_MS,
     },
     rateBytesPerS: config.rateBytesPerS,
+    connections: config.connectionsPerPull,
   };
 }
 

@@ -159,6 +159,8 @@ test("P07: a second signal ends a server that still drains, at once", async () =
   await waitUntil(async () => (await (await fetch(`${url}/metrics`)).text()).includes('route="/api/files/'));
   child.kill("SIGTERM");
   await waitUntil(() => fetch(`${url}/health/live`).then((answer) => !answer.ok, () => true));
+  // A signal within 100 ms of the first is taken for the same one.
+  await Bun.sleep(150);
   expect(child.exitCode).toBeNull();
   const startMs = performance.now();
   child.kill("SIGTERM");
@@ -179,6 +181,17 @@ test("Ctrl-C pauses a pull that has no server; the same command goes on from the
   const again = await pull("acme/tiny@1");
   expect(again.json).toMatchObject({ state: "done" });
   expect(origin.requestsFor("/tiny.bin", "GET").at(-1)?.headers.get("range")).toMatch(/^bytes=[1-9]/);
+}, TIMEOUT_MS);
+
+test("one Ctrl-C that arrives twice, as under a wrapper, is one", async () => {
+  origin.bytesPerSecond = 4_000_000;
+  const child = spawnLarder(["pull", "acme/tiny@1", address], home);
+  await waitUntil(() => origin.bytesSent("/tiny.bin") > 0);
+  child.kill("SIGINT");
+  child.kill("SIGINT");
+  const { code, stderr } = await resultOf(child);
+  expect(code).toBe(130);
+  expect(stderr).toContain("Paused");
 }, TIMEOUT_MS);
 
 test("P26: a port in use exits with PORT_IN_USE and lets the home go", async () => {

@@ -65,7 +65,8 @@ class ProgressLines implements ProgressDisplay {
   readonly #stream: TextStream;
   readonly #clock: Clock;
   #lineAtMs = -Infinity;
-  #waiting: string | undefined;
+  #waiting = "";
+  #printed = "";
 
   constructor(stream: TextStream, clock: Clock) {
     this.#stream = stream;
@@ -82,9 +83,9 @@ class ProgressLines implements ProgressDisplay {
   }
 
   #print(): void {
-    if (this.#waiting === undefined) return;
+    if (this.#waiting === this.#printed) return;
     this.#lineAtMs = this.#clock.monotonicMs();
     this.#stream.write(`${this.#waiting}\n`);
-    this.#waiting = undefined;
+    this.#printed = this.#waiting;
   }
 }

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { LarderError, systemCode } from "../core/index.ts";
+import type { LarderError } from "../core/index.ts";
+import { configError, shown } from "./config-error.ts";
+import { findConfigFile, parseConfigFile, readIfThere } from "./file.ts";
+import { type Environment, folderOf, userFolder } from "./folders.ts";
 import { CONFIG_KEYS, type ConfigKey, type ConfigName, configSchema, type ConfigValues } from "./schema.ts";
 
 export type ConfigOrigin = "flag" | "env" | "file" | "default";
@@ -12,8 +13,6 @@ export interface Config extends ConfigValues {
   /** The file that was read, if one was. */
   readonly configFile: string | undefined;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface LoadOptions {
   /** Parsed flags by camelCase name, as commander gives them, with `config` among them; other names are not looked at. */
@@ -42,8 +41,8 @@ const OTHER_ENV = /^LARDER_(?:CONFIG|TOKEN|FAILPOINT|TEST_.*)$/;
  */
 export function loadConfig({ flags, env, isTerminal = false, readFile = readIfThere }: LoadOptions): Config {
   refuseUnknownEnvironment(env);
-  const file = findFile(flags, env, readFile);
-  const table = file === undefined ? {} : parseToml(file);
+  const file = findConfigFile(flags, env, readFile);
+  const table = file === undefined ? {} : parseConfigFile(file);
   const given = new Map<ConfigName, Given>();
   for (const key of CONFIG_KEYS) given.set(key.name, pick(key, flags, env, table, file?.path));
   const input: Record<string, unknown> = {};
@@ -81,69 +80,6 @@ function refuseUnknownEnvironment(env: Environment): void {
   });
 }
 
-/** A file that was named must be there; the user's own file may be. The current directory is never looked at. */
-function findFile(
-  flags: LoadOptions["flags"],
-  env: Environment,
-  readFile: (path: string) => string | undefined,
-): { path: string; text: string } | undefined {
-  const flag = flags["config"];
-  const named = typeof flag === "string" ? flag : env["LARDER_CONFIG"] || undefined;
-  const path = named === undefined
-    ? join(folderOf(env, "XDG_CONFIG_HOME", ".config"), "larder", "larder.toml")
-    : resolve(named);
-  const text = readText(path, readFile);
-  if (text !== undefined) return { path, text };
-  if (named === undefined) return undefined;
-  const label = typeof flag === "string" ? "--config" : "LARDER_CONFIG";
-  throw configError(
-    `Cannot read the configuration ${path} that ${label} names: there is no such file`,
-    "config",
-  );
-}
-
-function readText(path: string, readFile: (path: string) => string | undefined): string | undefined {
-  try {
-    return readFile(path);
-  } catch (error) {
-    throw configError(
-      `Cannot read the configuration ${path}: ${systemCode(error) ?? "unreadable"}`,
-      "config",
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return undefined;
-    throw error;
-  }
-}
-
-function parseToml({ path, text }: { path: string; text: string }): Record<string, unknown> {
-  const table = readToml(path, text);
-  const known = new Set(CONFIG_KEYS.map((key) => key.key));
-  const unknown = Object.keys(table).find((key) => !known.has(key));
-  if (unknown === undefined) return table;
-  throw configError(`Cannot use ${shown(unknown)} in ${path}: there is no such setting`, unknown, {
-    hint: `Known are ${[...known].join(", ")}.`,
-  });
-}
-
-function readToml(path: string, text: string): Record<string, unknown> {
-  try {
-    return Bun.TOML.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw configError(`Cannot read the configuration ${path} as TOML: ${reason}`, "config", { cause: error });
-  }
-}
-
 function refused(
   issue: { readonly path: readonly PropertyKey[]; readonly message: string } | undefined,
   given: ReadonlyMap<ConfigName, Given>,
@@ -159,16 +95,6 @@ function refused(
 
 function defaultHome(env: Environment): string {
   return join(folderOf(env, "XDG_CACHE_HOME", ".cache"), "larder");
-}
-
-/** @see XDG Base Directory Specification: a relative path is invalid and ignored. */
-function folderOf(env: Environment, variable: string, below: string): string {
-  const folder = env[variable];
-  return folder && isAbsolute(folder) ? folder : join(userFolder(env), below);
-}
-
-function userFolder(env: Environment): string {
-  return env["HOME"] || homedir();
 }
 
 /** `~/` is the user's folder. In the file a relative path would depend on who starts us where, so it is refused. */
@@ -189,16 +115,4 @@ function originsOf(given: ReadonlyMap<ConfigName, Given>): Record<ConfigName, Co
 function freeze(config: Config): Config {
   for (const value of Object.values(config)) if (typeof value === "object") Object.freeze(value);
   return Object.freeze(config);
-}
-
-function configError(
-  message: string,
-  field: string,
-  options: { hint?: string; details?: Record<string, unknown>; cause?: unknown } = {},
-): LarderError {
-  return new LarderError("CONFIG", message, { field, ...options });
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 200);
 }

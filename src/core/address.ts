@@ -22,6 +22,21 @@ export function parseAddress(text: string, field = "urls"): URL {
   return url;
 }
 
+/** Query keys of signatures over the path: the same object has another one each time. */
+const SIGNATURE_KEY =
+  /^(?:x-amz-.*|x-goog-.*|awsaccesskeyid|signature|expires|policy|key-pair-id|googleaccessid)$/i;
+
+/**
+ * What makes an address the address of its bytes: without a signature, which is a new one each time, but with every other parameter,
+ * a token included, since that may be all that tells two files apart. Never shown; stored only as a digest.
+ */
+export function addressIdentity(address: string): string {
+  const url = new URL(address);
+  url.hash = "";
+  for (const key of [...url.searchParams.keys()]) if (SIGNATURE_KEY.test(key)) url.searchParams.delete(key);
+  return url.href;
+}
+
 function badSource(field: string, reason: string): LarderError {
   return new LarderError("BAD_SOURCE", `Cannot use this address as a source: ${reason}`, {
     field,

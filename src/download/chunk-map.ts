@@ -113,14 +113,6 @@ export class ChunkMap {
     for (const index of this.#touched(range)) this.#claimed.add(index);
   }
 
-  /** Claims a range that is being fetched already. */
-  hold(range: ByteRange): void {
-    const end = Math.min(range.end, this.totalBytes);
-    for (let index = Math.floor(range.start / CHUNK_BYTES); index * CHUNK_BYTES < end; index++) {
-      this.#claimed.add(index);
-    }
-  }
-
   release(range: ByteRange): void {
     for (const index of this.#touched(range)) this.#claimed.delete(index);
   }

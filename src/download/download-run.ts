@@ -34,7 +34,6 @@ export class DownloadRun {
   #beginning: Promise<void> = Promise.resolve();
   #bytesFetched = 0;
   #chunksFetched = 0;
-  #bytesFetchedInPass = 0;
 
   constructor(
     private readonly id: number,
@@ -62,7 +61,6 @@ export class DownloadRun {
     if (event.type === "begin") this.#beginning = this.#begin(event);
     else {
       this.#follower?.advance(event.frontBytes);
-      this.#bytesFetchedInPass = event.bytesFetched;
       this.request.onProgress?.({
         bytesDone: event.bytesDone,
         totalBytes: this.#totalBytes,
@@ -129,9 +127,13 @@ export class DownloadRun {
       resumed ||= result.resumed;
       const digests = await this.#digests(result);
       if (digests !== undefined) {
-        const { bytesFetched, chunksFetched } = this.#counted();
         return {
-          outcome: { ...digests, sizeBytes: result.totalBytes, bytesFetched, chunksFetched },
+          outcome: {
+            ...digests,
+            sizeBytes: result.totalBytes,
+            bytesFetched: this.#bytesFetched,
+            chunksFetched: this.#chunksFetched,
+          },
           contributors: [...contributors],
           resumed,
         };
@@ -142,6 +144,7 @@ export class DownloadRun {
 
   async #transfer(pass: Pass): Promise<TransferOutcome> {
     const { request, sink } = this;
+    if (this.#failure !== undefined) throw this.#failure;
     const result = await this.thread.start({
       id: this.id,
       fd: sink.fd,
@@ -157,7 +160,6 @@ export class DownloadRun {
       refetch: pass.refetch,
     });
     this.#bytesFetched += result.ok ? result.outcome.bytesFetched : result.bytesFetched;
-    this.#bytesFetchedInPass = 0;
     if (this.#failure !== undefined) throw this.#failure;
     if (!result.ok) {
       throw result.error
@@ -166,13 +168,6 @@ export class DownloadRun {
     }
     this.#chunksFetched += result.outcome.chunksFetched;
     return result.outcome;
-  }
-
-  #counted(): { bytesFetched: number; chunksFetched: number } {
-    return {
-      bytesFetched: this.#bytesFetched + this.#bytesFetchedInPass,
-      chunksFetched: this.#chunksFetched,
-    };
   }
 
   /** The digests when all is hashed; undefined when chunks must be fetched again first. */

@@ -131,7 +131,8 @@ function decodeHeader(line: Uint8Array): JournalHeader | undefined {
 function isHeader(value: unknown): value is JournalHeader {
   const header = value as Partial<Record<keyof JournalHeader, unknown>> | null;
   return header?.version === 1 && Number.isSafeInteger(header.totalBytes) && Number(header.totalBytes) >= 0 &&
-    typeof header.mirror === "string" && isOptional(header.etag, STRONG_TAG) && isOptional(header.boot, BOOT_DIGEST);
+    typeof header.mirror === "string" && isOptional(header.etag, STRONG_TAG) &&
+    isOptional(header.boot, BOOT_DIGEST);
 }
 
 function isOptional(value: unknown, pattern: RegExp): boolean {

@@ -1,13 +1,7 @@
 import { backoffMs, type ByteRange, CHUNK_BYTES, isLarderError, type LarderError } from "../core/index.ts";
 import type { NetResponse } from "../net/index.ts";
 import { BodyReader } from "./body-reader.ts";
-import {
-  lengthUnknown,
-  RestartError,
-  sizeMismatch,
-  truncated,
-  upstreamChanged,
-} from "./failures.ts";
+import { lengthUnknown, RestartError, sizeMismatch, truncated, upstreamChanged } from "./failures.ts";
 import type { LaneHost } from "./lanes.ts";
 import { checkResponse, type Offer } from "./response-check.ts";
 
@@ -80,8 +74,8 @@ export class Lane {
   }
 
   async #fetch(claim: ByteRange): Promise<void> {
-    const isFirst = this.host.map === undefined;
     const body = new BodyReader(this.host.deps, this.signal);
+    let held = claim;
     try {
       const asked = this.#rangeFor(claim);
       const response = await body.request(this.#resolved ?? this.mirror, this.#headers(asked));
@@ -90,11 +84,12 @@ export class Lane {
       await this.host.accept(offer);
       const end = this.#endOf(offer, claim);
       // What was asked for before the length was known must not be claimed by another lane.
-      if (isFirst) this.host.map?.hold({ start: 0, end });
+      held = { start: claim.start, end: Math.max(claim.end, end) };
+      this.host.map?.hold(held);
       await this.#read(body, offer, end);
     } finally {
       await body.close();
-      this.host.map?.release(claim);
+      this.host.map?.release(held);
     }
   }
 

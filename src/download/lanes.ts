@@ -51,12 +51,17 @@ export class Lanes {
   /** Resolves when all bytes are written; throws the first failure that ended the work. Nothing is written afterwards. */
   async run(): Promise<void> {
     const ramp = setInterval(() => this.#addIfUseful(), RAMP_MS);
+    let doneBefore: number | undefined;
     try {
       do {
+        doneBefore = this.host.map?.doneBytes;
         this.#add();
         while (this.#running.size > 0) await Promise.race(this.#running);
         // Lanes that left together when the limit was lowered leave something to do.
-      } while (this.#failure === undefined && this.host.map?.complete === false);
+      } while (
+        this.#failure === undefined && this.host.map?.complete === false &&
+        this.host.map.doneBytes !== doneBefore
+      );
     } finally {
       clearInterval(ramp);
     }

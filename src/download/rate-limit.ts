@@ -34,7 +34,11 @@ export class RateLimit {
     const dueMs = Math.max(this.#paidAtMs, this.clock.monotonicMs() - BURST_MS) + costMs;
     this.#paidAtMs = dueMs;
     const changes = this.#changes;
-    for (let leftMs = this.#leftMs(dueMs); leftMs > 0 && changes === this.#changes; leftMs = this.#leftMs(dueMs)) {
+    for (
+      let leftMs = this.#leftMs(dueMs);
+      leftMs > 0 && changes === this.#changes;
+      leftMs = this.#leftMs(dueMs)
+    ) {
       await this.clock.sleep(Math.min(leftMs, NAP_MS), signal);
     }
   }

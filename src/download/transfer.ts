@@ -1,10 +1,4 @@
-import {
-  CHUNK_BYTES,
-  chunkCount,
-  chunkRange,
-  type Digest,
-  redactAddress,
-} from "../core/index.ts";
+import { CHUNK_BYTES, chunkCount, chunkRange, type Digest, redactAddress } from "../core/index.ts";
 import { readCopy } from "./chunk-copy.ts";
 import { ChunkMap } from "./chunk-map.ts";
 import {
@@ -111,7 +105,9 @@ export class Transfer implements LaneHost {
   async accept(offer: Offer): Promise<void> {
     const { sizeBytes } = this.job;
     const totalBytes = offer.totalBytes ?? sizeBytes;
-    if (sizeBytes !== undefined && totalBytes !== sizeBytes) throw sizeMismatch(sizeBytes, totalBytes ?? "more");
+    if (sizeBytes !== undefined && totalBytes !== sizeBytes) {
+      throw sizeMismatch(sizeBytes, totalBytes ?? "more");
+    }
     if (this.map !== undefined && totalBytes !== undefined && totalBytes !== this.map.totalBytes) {
       throw upstreamChanged("the file has another length than before");
     }

@@ -62,6 +62,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     stop: async () => {
       stopping.abort(new LarderError("SHUTTING_DOWN", "Cannot go on: the server stops"));
       await Promise.all(servers.map((server) => drain(server, config.shutdownS)));
+      handler.close();
       if (unixSocket !== undefined) rmSync(unixSocket, { force: true });
     },
   };

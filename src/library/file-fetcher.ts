@@ -2,8 +2,9 @@ import { fstatSync } from "node:fs";
 import { CHUNK_BYTES, type Digest, type ErrorCode, isLarderError, LarderError } from "../core/index.ts";
 import type { ChunkCopy, Downloader, DownloadOutcome, DownloadProgress } from "../download/index.ts";
 import type { Registry } from "../registry/index.ts";
-import type { BlobStore, Part, Reservation } from "../store/index.ts";
-import { type PlannedFile, sourceKey, transferKey } from "./pull-plan.ts";
+import type { BlobStore, Part } from "../store/index.ts";
+import { HeldSpace } from "./held-space.ts";
+import { partKeysOf, type PlannedFile, sourceKey, transferKey } from "./pull-plan.ts";
 
 /** A committed and recorded blob. */
 export interface FetchedBlob {
@@ -21,7 +22,8 @@ interface Committed extends FetchedBlob {
 
 export interface FetchOptions {
   readonly signal: AbortSignal;
-  readonly connections: number;
+  /** Files of one group share the limit of connections. */
+  readonly group: string;
   readonly onProgress: (progress: DownloadProgress) => void;
 }
 
@@ -32,8 +34,6 @@ const WORTHLESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "CORRUPT_SOURCE",
   "DECOMPRESS_LIMIT",
 ]);
-
-const BLOCK_BYTES = 512;
 
 /** Makes one file a blob: present, resumed, copied chunk by chunk, fetched, decompressed; then committed and recorded. */
 export class FileFetcher {
@@ -51,6 +51,14 @@ export class FileFetcher {
       await (file.encoding === undefined
         ? this.#fetchPlain(file, options)
         : this.#fetchEncoded(file, options));
+  }
+
+  /** Deletes what an earlier try left of a file that nobody wants any more. */
+  async discard(file: PlannedFile): Promise<void> {
+    for (const key of partKeysOf(file)) {
+      const part = await this.deps.store.openPart(key);
+      await part.discard();
+    }
   }
 
   #findPresent(file: PlannedFile): FetchedBlob | undefined {
@@ -71,15 +79,14 @@ export class FileFetcher {
 
   async #fetchPlain(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
     const copies = await this.#localChunks(file);
-    return await this.#record(this.#withPart(transferKey(file), async (part, hold) => {
+    return await this.#record(this.#withPart(transferKey(file), async (part, space) => {
       const outcome = await this.deps.downloader.download({
         mirrors: file.urls,
         ...(file.digest === undefined ? {} : { digest: file.digest }),
         ...(file.sizeBytes === undefined ? {} : { sizeBytes: file.sizeBytes }),
         ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
         copies,
-        ...options,
-        onTotal: async (totalBytes) => hold(await this.deps.store.reserve(missingBytes(part, totalBytes))),
+        ...space.watching(options),
       }, part);
       return await this.#commit(part, outcome);
     }));
@@ -87,18 +94,16 @@ export class FileFetcher {
 
   /** Two parts: the source as it comes, which can be resumed, and what it unpacks to. */
   async #fetchEncoded(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
-    return await this.#record(this.#withPart(sourceKey(file), async (source, holdSource) => {
+    return await this.#record(this.#withPart(sourceKey(file), async (source, sourceSpace) => {
       const fetched = await this.deps.downloader.download({
         mirrors: file.urls,
         ...(file.sourceDigest === undefined ? {} : { digest: file.sourceDigest }),
         ...(file.sourceSizeBytes === undefined ? {} : { sizeBytes: file.sourceSizeBytes }),
-        ...options,
-        onTotal: async (totalBytes) =>
-          holdSource(await this.deps.store.reserve(missingBytes(source, totalBytes))),
+        ...sourceSpace.watching(options),
       }, source);
-      const committed = await this.#withPart(transferKey(file), async (part, hold) => {
-        if (file.sizeBytes !== undefined) hold(await this.deps.store.reserve(file.sizeBytes));
-        const digests = await this.#unpack(source, part, file, options.signal);
+      const committed = await this.#withPart(transferKey(file), async (part, space) => {
+        if (file.sizeBytes !== undefined) await space.hold(file.sizeBytes);
+        const digests = await this.#unpack(source, part, file, space, options.signal);
         return await this.#commit(part, { ...fetched, ...digests });
       }, "discard");
       await source.discard();
@@ -110,6 +115,7 @@ export class FileFetcher {
     source: Part,
     part: Part,
     file: PlannedFile,
+    space: HeldSpace,
     signal: AbortSignal,
   ): Promise<Pick<DownloadOutcome, "digest" | "sizeBytes" | "chunkDigests">> {
     const follower = part.follow();
@@ -120,7 +126,10 @@ export class FileFetcher {
         encoding: file.encoding ?? "gzip",
         maxBytes: file.sizeBytes ?? this.deps.decompressBytesMax,
         signal,
-        onProgress: (bytesWritten) => follower.advance(bytesWritten),
+        onProgress: (bytesWritten) => {
+          follower.advance(bytesWritten);
+          space.noteWritten(bytesWritten);
+        },
       });
       follower.advance(sizeBytes);
       const digests = await follower.finish(sizeBytes);
@@ -162,22 +171,19 @@ export class FileFetcher {
   /** Opens a part for some work and leaves it fit for what follows: committed, kept to be resumed, or gone. */
   async #withPart(
     key: string,
-    work: (part: Part, hold: (reservation: Reservation) => void) => Promise<Committed>,
+    work: (part: Part, space: HeldSpace) => Promise<Committed>,
     onFailure: "keep" | "discard" = "keep",
   ): Promise<Committed> {
     const part = await this.deps.store.openPart(key);
-    let reservation: Reservation | undefined;
+    const space = new HeldSpace(this.deps.store, part);
     try {
-      return await work(part, (next) => {
-        reservation?.release();
-        reservation = next;
-      });
+      return await work(part, space);
     } catch (error) {
-      const isWorthless = reservation === undefined || (isLarderError(error) && WORTHLESS.has(error.code));
+      const isWorthless = holdsNothing(part) || (isLarderError(error) && WORTHLESS.has(error.code));
       await (onFailure === "discard" || isWorthless ? part.discard() : part.close());
       throw error;
     } finally {
-      reservation?.release();
+      space.release();
     }
   }
 
@@ -195,9 +201,9 @@ export class FileFetcher {
   }
 }
 
-/** What the file system still has to find room for: a part that is resumed has blocks already. */
-function missingBytes(part: Part, totalBytes: number): number {
-  return Math.max(0, totalBytes - fstatSync(part.fd).blocks * BLOCK_BYTES);
+/** Bytes without a journal cannot be resumed, and a journal without bytes need not be. */
+function holdsNothing(part: Part): boolean {
+  return fstatSync(part.journalFd).size === 0 || fstatSync(part.fd).blocks === 0;
 }
 
 function sizeMismatch(expected: number, actual: number): LarderError {

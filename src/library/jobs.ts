@@ -23,6 +23,8 @@ class Job {
   finishedAtS: number | null = null;
   result: Result | null = null;
   error: LarderError | null = null;
+  /** Resolves when the work has ended, however it went. */
+  working: Promise<void> = Promise.resolve();
 
   constructor(
     readonly id: string,
@@ -59,8 +61,8 @@ export class Jobs {
     const job = new Job(`j${Date.now().toString(36)}${++this.#count}`, kind, dryRun, this.clock.nowS());
     this.#jobs.set(job.id, job);
     this.#prune();
-    const working = this.#run(job, work).finally(() => this.#working.delete(working));
-    this.#working.add(working);
+    job.working = this.#run(job, work).finally(() => this.#working.delete(job.working));
+    this.#working.add(job.working);
     return job.view();
   }
 
@@ -80,7 +82,7 @@ export class Jobs {
   async cancel(id: string): Promise<JobView> {
     const job = this.#get(id);
     job.controller.abort(new LarderError("CANCELLED", `Cannot finish job ${id}: it was cancelled`));
-    await job.changes.watch(() => job.state, (state) => state !== "running", this.clock).next();
+    await job.working;
     return job.view();
   }
 

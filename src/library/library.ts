@@ -57,7 +57,6 @@ export function createLibrary(
     transfers,
     quarantine,
     events,
-    connections: () => pulls.limits.connections_per_pull,
   });
   const tokens = new Tokens(registry, clock, options.mirrorTokens);
   const serving = {

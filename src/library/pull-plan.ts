@@ -1,4 +1,5 @@
 import {
+  addressIdentity,
   CHUNK_BYTES,
   chunkCount,
   DEFAULT_VARIANT,
@@ -12,7 +13,6 @@ import {
   parseModelName,
   parseVariant,
   parseVersion,
-  redactAddress,
   sha256,
 } from "../core/index.ts";
 import type { PullFileRequest, PullRequest } from "./types.ts";
@@ -71,9 +71,9 @@ export function transferKey(file: PlannedFile): string {
   return file.digest ?? addressKey(file.urls[0] ?? "", file.encoding === undefined ? "" : "decompressed");
 }
 
-/** The key of a source's own bytes, before decompression. */
+/** The key of a source's own bytes, before decompression. No other file has it, so nobody else writes that part. */
 export function sourceKey(file: PlannedFile): string {
-  return file.sourceDigest ?? addressKey(file.urls[0] ?? "", "source");
+  return `u-${sha256(`source of ${transferKey(file)}`)}`;
 }
 
 /** Every part that fetching this file may leave. */
@@ -82,7 +82,7 @@ export function partKeysOf(file: PlannedFile): string[] {
 }
 
 function addressKey(address: string, use: string): string {
-  return `u-${sha256(`${redactAddress(address)}\n${use}`)}`;
+  return `u-${sha256(`${addressIdentity(address)}\n${use}`)}`;
 }
 
 /** True when the request may be written down whole: no address holds a right of access. */

@@ -18,7 +18,6 @@ export interface PullRunDeps {
   readonly transfers: Pick<SharedTransfers, "run">;
   readonly versions: Pick<VersionWriter, "add">;
   readonly clock: Clock;
-  readonly connections: () => number;
 }
 
 interface FileState {
@@ -164,10 +163,7 @@ export class PullRun {
     try {
       const { unpin, ...blob } = await this.deps.transfers.run(file.planned, {
         signal: this.#controller.signal,
-        connections: Math.max(
-          1,
-          Math.ceil(this.deps.connections() / Math.min(this.#files.length, FILES_AT_ONCE)),
-        ),
+        group: this.id,
         onProgress: (progress) => this.#onProgress(file, progress),
       });
       file.blob = blob;

@@ -1,8 +1,9 @@
-import { type Clock, type Events, LarderError, logger, Semaphore } from "../core/index.ts";
+import { type Clock, type Events, isLarderError, LarderError, logger, Semaphore } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
 import type { PullRow, Registry } from "../registry/index.ts";
-import { partKeysOf, planPull, pullIdentity, type PullPlan } from "./pull-plan.ts";
+import { partKeysOf, planPull, pullIdentity, type PullPlan, transferKey } from "./pull-plan.ts";
 import { PullRun, type PullRunDeps, RESTING } from "./pull-run.ts";
+import type { SharedTransfers } from "./shared-transfers.ts";
 import type { PullLimits, PullRequest, PullView } from "./types.ts";
 import { versionExists } from "./version-writer.ts";
 
@@ -10,9 +11,10 @@ const HISTORY_MAX = 1000;
 const UNFINISHED = ["queued", "running"] as const;
 const log = logger("pulls");
 
-export interface PullsDeps extends Omit<PullRunDeps, "connections"> {
+export interface PullsDeps extends Omit<PullRunDeps, "transfers"> {
   readonly registry: Registry;
-  readonly downloader: Pick<Downloader, "setRate">;
+  readonly downloader: Pick<Downloader, "setRate" | "setConnections">;
+  readonly transfers: Pick<SharedTransfers, "run" | "discard">;
   readonly events: Events;
   readonly clock: Clock;
   readonly limits: PullLimits;
@@ -87,11 +89,17 @@ export class Pulls {
     return await this.#stop(id, "paused");
   }
 
+  /** What was fetched goes, unless another unfinished pull wants it. */
   async cancel(id: string): Promise<PullView> {
-    return await this.#stop(id, "cancelled");
+    const plan = this.#runs.get(id)?.plan ?? storedPlan(this.deps.registry.findPull(id));
+    const view = await this.#stop(id, "cancelled");
+    if (plan !== undefined) await this.#discardParts(plan);
+    return view;
   }
 
   async resume(id: string): Promise<PullView> {
+    // One that is being stopped ends first: its last line of history must not come after ours.
+    if (this.#runs.get(id)?.signal.aborted) await this.#working.get(id);
     const { state } = this.get(id);
     if (state === "queued" || state === "running") return this.get(id);
     if (state === "done" || state === "cancelled") throw badState(id, state, "resume");
@@ -103,13 +111,20 @@ export class Pulls {
   /** Takes up what an earlier process was working on. */
   async resumeInterrupted(): Promise<void> {
     for (const row of this.deps.registry.listPulls({ limit: HISTORY_MAX, states: UNFINISHED })) {
-      const plan = storedPlan(row);
-      if (plan !== undefined) await this.#startPlan(plan, row.id);
-      else {await this.deps.registry.putPull({
-          ...row,
-          state: "paused",
-          error: addressNeeded(row.id).toRecord(),
-        });}
+      await this.#resumeRow(row);
+    }
+  }
+
+  /** One that cannot go on keeps none of the others from it. */
+  async #resumeRow(row: PullRow): Promise<void> {
+    const plan = storedPlan(row);
+    try {
+      if (plan === undefined) throw addressNeeded(row.id);
+      await this.#startPlan(plan, row.id);
+    } catch (error) {
+      if (!isLarderError(error) || error.code === "SHUTTING_DOWN") throw error;
+      const state = plan === undefined ? "paused" : "failed";
+      await this.deps.registry.putPull({ ...row, state, error: error.toRecord() });
     }
   }
 
@@ -117,6 +132,7 @@ export class Pulls {
     this.#limits = { ...this.#limits, ...limits };
     this.#slots.setLimit(this.#limits.pulls_at_once);
     this.deps.downloader.setRate(this.#limits.rate_bytes_per_s);
+    this.deps.downloader.setConnections(this.#limits.connections_per_pull);
     return this.#limits;
   }
 
@@ -134,10 +150,7 @@ export class Pulls {
     if (same !== undefined && !same.signal.aborted) return same.view();
     this.#refuseConflict(plan);
     const createdAtS = this.deps.registry.findPull(id)?.createdAtS ?? this.deps.clock.nowS();
-    const run = new PullRun(id, plan, createdAtS, {
-      ...this.deps,
-      connections: () => this.#limits.connections_per_pull,
-    });
+    const run = new PullRun(id, plan, createdAtS, this.deps);
     this.#runs.set(id, run);
     this.#active.set(identity, run);
     try {
@@ -211,6 +224,19 @@ export class Pulls {
     await this.#working.get(id);
     if (run?.state === state) return run.view();
     return await this.#restAs(id, state);
+  }
+
+  async #discardParts(plan: PullPlan): Promise<void> {
+    const wanted = this.partKeys();
+    for (const file of plan.files) {
+      if (wanted.has(transferKey(file))) continue;
+      try {
+        await this.deps.transfers.discard(file);
+      } catch (error) {
+        // The next sweep takes it.
+        log.warn("cannot delete what a cancelled pull left: {error}", { error: String(error) });
+      }
+    }
   }
 
   /** A pull that nobody works on any more: only its state changes. */

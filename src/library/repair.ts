@@ -21,7 +21,6 @@ export interface RepairDeps {
   readonly transfers: Pick<SharedTransfers, "run">;
   readonly quarantine: Quarantine;
   readonly events: Events;
-  readonly connections: () => number;
 }
 
 interface Repaired {
@@ -90,7 +89,7 @@ export class Repair {
     };
     const { unpin, ...blob } = await this.deps.transfers.run(file, {
       signal,
-      connections: this.deps.connections(),
+      group: row.digest,
       onProgress: () => {},
     });
     unpin();

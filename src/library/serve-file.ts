@@ -1,4 +1,4 @@
-import { isLarderError, LarderError, logger } from "../core/index.ts";
+import { type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
 import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import { resolveVersion } from "./names.ts";
@@ -39,28 +39,24 @@ export function serveFile(
     );
   }
   const immutable = version === versionOrAlias;
-  const blob = deps.registry.findBlob(file.digest);
-  if (blob === undefined) throw missing(file.digest);
-  if (blob.state === "intact") {
-    try {
-      return { digest: file.digest, ...deps.store.open(file.digest, file.sizeBytes), version, immutable };
-    } catch (error) {
-      if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
-      return afterRepair(deps, blob, error.code === "BLOB_MISSING" ? "missing" : "damaged", {
-        version,
-        immutable,
-      });
-    }
+  if (file.state !== "intact") return afterRepair(deps, file.digest, undefined, { version, immutable });
+  try {
+    return { digest: file.digest, ...deps.store.open(file.digest, file.sizeBytes), version, immutable };
+  } catch (error) {
+    if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
+    const found = error.code === "BLOB_MISSING" ? "missing" : "damaged";
+    return afterRepair(deps, file.digest, found, { version, immutable });
   }
-  return afterRepair(deps, blob, undefined, { version, immutable });
 }
 
 async function afterRepair(
   deps: ServeFileDeps,
-  blob: BlobRow,
+  digest: Digest,
   found: "missing" | "damaged" | undefined,
   served: { readonly version: string; readonly immutable: boolean },
 ): Promise<ServedFile> {
+  const blob = deps.registry.findBlob(digest);
+  if (blob === undefined) throw missing(digest);
   // A wrong length says nothing of single chunks: none of them is taken as good.
   if (found !== undefined) await deps.quarantine.takeOut(blob, { state: found, badChunks: allChunks(blob) });
   const repairing = deps.repair.blob(blob, deps.signal).then(() => "repaired" as const);

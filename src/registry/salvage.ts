@@ -1,4 +1,4 @@
-import type { SQLiteError } from "bun:sqlite";
+import { SQLiteError } from "bun:sqlite";
 import { LarderError } from "../core/index.ts";
 import { answer } from "./connection.ts";
 import { otherReads } from "./other-reads.ts";
@@ -30,12 +30,9 @@ export function readKept(path: string): Kept {
       db.close();
     }
   } catch (error) {
-    if (error instanceof LarderError || isSqliteError(error) || error instanceof SyntaxError) return NOTHING;
+    // Missing, no registry at all, or rows that make no sense: the pulls are given up, the rebuild goes on.
+    const isUnreadable = [LarderError, SQLiteError, SyntaxError].some((kind) => error instanceof kind);
+    if (isUnreadable) return NOTHING;
     throw error;
   }
-}
-
-/** A file that is no registry at all: its tables are missing. */
-function isSqliteError(error: unknown): error is SQLiteError {
-  return error instanceof Error && error.name === "SQLiteError";
 }

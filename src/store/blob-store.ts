@@ -146,7 +146,7 @@ class LocalBlobStore implements BlobStore {
     return this.#remover.quarantine(digest);
   }
 
-  remove(digest: Digest): Promise<void> {
+  remove(digest: Digest): Promise<boolean> {
     return this.#remover.remove(digest);
   }
 

@@ -72,6 +72,8 @@ export function diskError(action: string, error: unknown, home: Home): unknown {
 
 /** Runs work on the disk; its failures become errors that say what could not be done. */
 export async function onDisk<T>(home: Home, action: string, work: () => Promise<T>): Promise<T> {
+  // Without this look, work could go on in another folder that was put in the place of the home.
+  if (isGone(home)) throw storeGone(home);
   try {
     return await work();
   } catch (error) {

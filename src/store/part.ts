@@ -37,6 +37,8 @@ export class LocalPart implements Part {
   readonly #journal: string;
   readonly #followers = new Set<PartFollower & { readonly stopped: Promise<void> }>();
   #isClosed = false;
+  /** Settled when no commit is under way: its thread works with the descriptor. */
+  #committed: Promise<void> = Promise.resolve();
 
   constructor(
     readonly key: string,
@@ -55,7 +57,13 @@ export class LocalPart implements Part {
     return follower;
   }
 
-  async commit(digest: Digest, sizeBytes: number): Promise<void> {
+  commit(digest: Digest, sizeBytes: number): Promise<void> {
+    const commit = this.#commit(digest, sizeBytes);
+    this.#committed = commit.catch(() => {});
+    return commit;
+  }
+
+  async #commit(digest: Digest, sizeBytes: number): Promise<void> {
     this.#refuseClosed();
     const { flusher, layout } = this.tools;
     try {
@@ -68,13 +76,18 @@ export class LocalPart implements Part {
       });
     } catch (error) {
       // After a failed flush nobody knows which bytes are on disk, and asking again would hide it.
-      if (isLarderError(error, "IO") && error.details?.["errno"] === "EIO") await this.discard();
+      if (isLarderError(error, "IO") && error.details?.["errno"] === "EIO") await this.#discard();
       throw error;
     }
     await this.#close();
   }
 
   async discard(): Promise<void> {
+    await this.#committed;
+    await this.#discard();
+  }
+
+  async #discard(): Promise<void> {
     if (this.#isClosed) return;
     await this.#stopFollowers();
     await onDisk(this.tools.home, `delete the part ${this.key}`, async () => {
@@ -83,6 +96,7 @@ export class LocalPart implements Part {
   }
 
   async close(): Promise<void> {
+    await this.#committed;
     if (this.#isClosed) return;
     await this.#stopFollowers();
     await onDisk(this.tools.home, `flush the part ${this.key}`, async () => {

@@ -38,12 +38,13 @@ interface Unwanted {
 export class Remover {
   constructor(private readonly tools: RemoverTools) {}
 
-  async remove(digest: Digest): Promise<void> {
+  async remove(digest: Digest): Promise<boolean> {
     const { home, layout, pins, flusher } = this.tools;
-    await onDisk(home, `remove blob ${digest}`, async () => {
-      if (pins.has(digest)) return;
+    return await onDisk(home, `remove blob ${digest}`, async () => {
+      if (pins.has(digest)) return false;
       await this.#take(layout.blob(digest));
       await flusher.syncFolders([layout.blobFolder(digest)]);
+      return true;
     });
   }
 

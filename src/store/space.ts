@@ -1,28 +1,25 @@
-import { constants, type StatsFs } from "node:fs";
+import { constants, statfsSync, type StatsFs } from "node:fs";
 import { access, statfs } from "node:fs/promises";
-import { LarderError, Semaphore } from "../core/index.ts";
+import { LarderError } from "../core/index.ts";
 import { type Home, onDisk } from "./disk-error.ts";
 import type { DiskSpace, Reservation } from "./types.ts";
 
 /** Promises of disk space that together never exceed what is free. */
 export class SpaceLedger {
-  /** One check at a time: two that look at the same free space must not both get it. */
-  readonly #turn = new Semaphore(1);
   readonly #promised = new Set<{ bytes: number }>();
 
   constructor(private readonly home: Home, private readonly writeFolder: string) {}
 
   reserve(bytes: number): Promise<Reservation> {
-    return this.#turn.run(() =>
-      onDisk(this.home, `reserve ${bytes} bytes`, async () => {
-        await access(this.writeFolder, constants.W_OK);
-        const disk = await statfs(this.home.path);
-        if (disk.files > 0 && disk.ffree === 0) throw noInodes();
-        const missing = bytes - (freeBytes(disk) - this.#promisedBytes());
-        if (missing > 0) throw noSpace(bytes, missing, this.home.path);
-        return this.#promise(bytes);
-      })
-    );
+    return onDisk(this.home, `reserve ${bytes} bytes`, async () => {
+      await access(this.writeFolder, constants.W_OK);
+      // Looking and promising are one step: two that see the same free space must not both get it.
+      const disk = statfsSync(this.home.path);
+      if (disk.files > 0 && disk.ffree === 0) throw noInodes();
+      const missing = bytes - (freeBytes(disk) - this.#promisedBytes());
+      if (missing > 0) throw noSpace(bytes, missing, this.home.path);
+      return this.#promise(bytes);
+    });
   }
 
   async space(): Promise<DiskSpace> {

@@ -164,8 +164,8 @@ export interface BlobStore {
    * undefined when there was no file.
    */
   quarantine(digest: Digest): Promise<string | undefined>;
-  /** Unlinks one blob; open readers finish. A pinned one stays: a sweep takes it when nothing points to it later. */
-  remove(digest: Digest): Promise<void>;
+  /** Unlinks one blob; open readers finish. False for a pinned one, which stays until a sweep. */
+  remove(digest: Digest): Promise<boolean>;
   sweep(options: SweepOptions): Promise<SweepOutcome>;
   /** While pinned, a digest is neither swept nor removed. Counted; call the function once to unpin. */
   pin(digest: Digest): () => void;

@@ -63,6 +63,11 @@ describe("tables", () => {
     ]);
   });
 
+  test("a cell with controls is shown escaped", () => {
+    expect(formatTable([{ title: "A" }], [["x\u001b[2J"]])[1]).toBe("x\\u001b[2J");
+    expect(formatPairs([["a", "x\ny"]])).toEqual(["a: x\\u000ay"]);
+  });
+
   test("a name cannot move the cursor or turn the direction of text", () => {
     expect(printable("a\u001b[2Jb\u202ec\n")).toBe("a\\u001b[2Jb\\u202ec\\u000a");
   });

@@ -59,6 +59,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     },
     tuning: { ...FAST_TUNING, ...options.tuning },
     rateBytesPerS: 0,
+    connections: 4,
   });
   const library = createLibrary({
     registry,

@@ -121,7 +121,10 @@ test("C05: one digest under three names is fetched once and kept once", async ()
 
 test("C01: 1,000 requests for one digest under three names cause one upstream GET per range", async () => {
   await using origin = await startOrigin();
-  await using larder = await openTestLibrary({ tuning: { stallMs: 20_000, crawlMs: 20_000 }, headersMs: 20_000 });
+  await using larder = await openTestLibrary({
+    tuning: { stallMs: 20_000, crawlMs: 20_000 },
+    headersMs: 20_000,
+  });
   const bytes = pseudoRandomBytes(2, 80 * 1024 * 1024);
   const sha256 = digestOf(bytes);
   const url = origin.file("/x", bytes, { etag: '"x"' });

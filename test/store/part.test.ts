@@ -170,3 +170,16 @@ test("close() of the store keeps open parts for a later resume and ends their fo
   expect(await readFile(part.path, "utf8")).toBe("abc");
   expect(await codeOf(() => home.store.openPart(UNKNOWN))).toBe("SHUTTING_DOWN");
 });
+
+test("close() of the store waits for commits that are under way", async () => {
+  await using home = await openStore();
+  const texts = Array.from({ length: 50 }, (_, index) => `text ${index}`);
+  const parts = await Promise.all(texts.map((text) => home.store.openPart(digestOf(text))));
+  parts.forEach((part, index) => writeSync(part.fd, texts[index] ?? "", 0));
+  const commits = parts.map((part, index) =>
+    part.commit(digestOf(texts[index] ?? ""), texts[index]?.length ?? 0)
+  );
+  await home.store.close();
+  await Promise.all(commits);
+  expect((await Array.fromAsync(home.store.scan())).length).toBe(50);
+});

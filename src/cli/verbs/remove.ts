@@ -53,9 +53,8 @@ async function ask({ stdin, output, signal }: VerbContext, question: string): Pr
   try {
     return (await lines.question("", { signal })).trim();
   } catch (error) {
-    // Interrupted, or the terminal is gone: no answer is no consent.
-    if (signal.aborted) return "";
-    throw error;
+    if (!signal.aborted) throw error;
+    throw new LarderError("CANCELLED", "Cannot remove: interrupted before the answer");
   } finally {
     lines.close();
   }

@@ -1,5 +1,4 @@
 import { readSync } from "node:fs";
-import { LRUCache } from "lru-cache";
 import { type ByteRange, LarderError, systemCode } from "../../core/index.ts";
 import { Descriptors } from "./descriptors.ts";
 
@@ -7,7 +6,7 @@ import { Descriptors } from "./descriptors.ts";
 export const MEMORY_BODY_BYTES_MAX = 128 * 1024;
 
 const CACHE_BYTES = 32 * 1024 * 1024;
-/** About as many ranges as would fit: what does not come back within so many would not have stayed either. */
+const FULL_MS = 10_000;
 const SEEN_MAX = 512;
 
 interface BlobFile {
@@ -17,13 +16,16 @@ interface BlobFile {
 }
 
 /**
- * Small files and small ranges in memory: for these, opening a file and having it sent costs more than its bytes do. Whole
- * files are kept at once; a range is kept when it is asked for again soon, so that a walk over one large file pushes nothing
- * out. Bytes that are named by digest never change, so nothing here goes stale.
+ * Small files and small ranges in memory: for these, opening a file and having it sent costs more than its bytes do. What is
+ * asked for again soon is kept. Nothing is pushed out one by one: when more is wanted than fits, throwing bodies away as
+ * fast as they come cost twice the time of not keeping them; so a full cache stays as it is for a while, then starts empty.
+ * Bytes that are named by digest never change, so nothing here goes stale.
  */
 export class BodyCache {
-  readonly #bodies = new LRUCache<string, Blob>({ maxSize: CACHE_BYTES });
-  readonly #seen = new LRUCache<string, true>({ max: SEEN_MAX });
+  readonly #bodies = new Map<string, Blob>();
+  #bytes = 0;
+  #startOver: NodeJS.Timeout | undefined;
+  readonly #seen = new Set<string>();
   readonly #descriptors = new Descriptors();
   /** Shared by all reads: a response copies the bytes that it is made of at once. */
   readonly #scratch = new Uint8Array(MEMORY_BODY_BYTES_MAX);
@@ -33,22 +35,36 @@ export class BodyCache {
    * @throws {LarderError} BLOB_MISSING, BLOB_DAMAGED (shorter than it should be)
    */
   body(file: BlobFile, range: ByteRange): Blob | Uint8Array {
-    const isWhole = range.end - range.start === file.sizeBytes;
-    const key = isWhole ? file.digest : `${file.digest}:${range.start}-${range.end}`;
+    const key = `${file.digest}:${range.start}-${range.end}`;
     const kept = this.#bodies.get(key);
     if (kept !== undefined) return kept;
     const bytes = this.#read(file, range);
-    if (isWhole || this.#seen.has(key)) {
-      this.#bodies.set(key, new Blob([bytes]), { size: bytes.length + 1 });
-    } else {
-      this.#seen.set(key, true);
-    }
+    this.#consider(key, bytes);
     return bytes;
   }
 
   close(): void {
+    this.#clear();
     this.#descriptors.closeAll();
+  }
+
+  #consider(key: string, bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#bytes + bytes.length > CACHE_BYTES) {
+      this.#startOver ??= setTimeout(() => this.#clear(), FULL_MS).unref();
+    } else if (this.#seen.delete(key)) {
+      this.#bodies.set(key, new Blob([bytes]));
+      this.#bytes += bytes.length;
+    } else {
+      if (this.#seen.size >= SEEN_MAX) this.#seen.clear();
+      this.#seen.add(key);
+    }
+  }
+
+  #clear(): void {
+    clearTimeout(this.#startOver);
+    this.#startOver = undefined;
     this.#bodies.clear();
+    this.#bytes = 0;
   }
 
   #read(file: BlobFile, { start, end }: ByteRange): Uint8Array<ArrayBuffer> {

@@ -44,6 +44,10 @@ export class FileRoute {
     return found instanceof Promise ? found.then(send) : send(found);
   }
 
+  close(): void {
+    this.#cache.close();
+  }
+
   /** A model may be named like another one's first part: what the longer name does not have, the shorter one may. */
   #find(path: string, target: FileTarget): Found | Promise<Found> {
     const other = (error: unknown) => {

@@ -1,0 +1,14 @@
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @see XDG Base Directory Specification: a relative path is invalid and ignored. */
+export function folderOf(env: Environment, variable: string, below: string): string {
+  const folder = env[variable];
+  return folder && isAbsolute(folder) ? folder : join(userFolder(env), below);
+}
+
+export function userFolder(env: Environment): string {
+  return env["HOME"] || homedir();
+}
