@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { build, explain, findCommit } from "./build.ts";
+import { explain, findCommit } from "./build.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const EXECUTABLE = join(ROOT, "dist/larder");
@@ -22,10 +22,7 @@ export async function ensureInstalled(): Promise<void> {
   const wanted = await digestOf(["package.json", "bun.lock", ".bun-version"]);
   if (await readStamp(INSTALLED_STAMP) === wanted) return;
   console.error("larder: installing packages");
-  const install = Bun.spawnSync([process.execPath, "install", "--frozen-lockfile", "--ignore-scripts"], {
-    cwd: ROOT,
-  });
-  if (!install.success) throw new Error(`Cannot install packages:\n${install.stdout}${install.stderr}`);
+  bun("install", "--frozen-lockfile", "--ignore-scripts");
   await Bun.write(INSTALLED_STAMP, wanted);
 }
 
@@ -36,7 +33,8 @@ export async function ensureBuilt(): Promise<void> {
   const commit = findCommit();
   if (await readStamp(BUILT_STAMP) === `${inputs} ${commit} ${identityOf(EXECUTABLE)}`) return;
   console.error("larder: compiling dist/larder");
-  await build({ outfile: EXECUTABLE, commit });
+  // Not in this process: it has looked for the packages before they were installed, and remembers that they are absent.
+  bun("scripts/build.ts", "--outfile", EXECUTABLE, "--commit", commit);
   await Bun.write(BUILT_STAMP, `${inputs} ${commit} ${identityOf(EXECUTABLE)}`);
 }
 
@@ -47,6 +45,11 @@ export function takeSetupLock(): Disposable {
   lock.run(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}; PRAGMA locking_mode = EXCLUSIVE`);
   lock.run("BEGIN EXCLUSIVE; COMMIT");
   return { [Symbol.dispose]: () => lock.close() };
+}
+
+function bun(...args: string[]): void {
+  const run = Bun.spawnSync([process.execPath, ...args], { cwd: ROOT });
+  if (!run.success) throw new Error(`Cannot run bun ${args[0]}:\n${run.stdout}${run.stderr}`.trimEnd());
 }
 
 /** Contents and not times: a checkout of an older commit makes files newer, and a removed file leaves no time. */

@@ -8,11 +8,14 @@ say() { printf 'larder: %s\n' "$1" >&2; }
 
 is_pinned() { [ -x "$1" ] && [ "$(cd "$root" && "$1" --version 2>/dev/null)" = "$pinned" ]; }
 
-# Everything arrives in a folder of our own and is renamed into place, so that two runs at once cannot see half a file.
+# Everything arrives in a folder of our own, so that two runs at once cannot see half a file. A link and not a rename,
+# because a link replaces nothing: the other run may be first, and what it started must stay where it was.
 keep_bun() {
   for candidate in "$1"/node_modules/@oven/bun-*/bin/bun "$1/bin/bun"; do
     is_pinned "$candidate" || continue
-    mkdir -p "$tools/bun-$pinned" && mv -f "$candidate" "$tools/bun-$pinned/bun" && return 0
+    kept="$tools/bun-$pinned/bun"
+    mkdir -p "$tools/bun-$pinned" || return 1
+    ln "$candidate" "$kept" 2>/dev/null || is_pinned "$kept" || mv -f "$candidate" "$kept" && return 0
   done
   return 1
 }

@@ -1,5 +1,6 @@
 import { type Clock, LarderError, onAbort } from "../core/index.ts";
 import { bodyError, type NetClient, type NetResponse } from "../net/index.ts";
+import type { ByteReader } from "./byte-reader.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { TransferTuning } from "./types.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -9,12 +10,6 @@ export interface BodyReaderDeps {
   readonly clock: Clock;
   readonly tuning: TransferTuning;
   readonly limit: RateLimit;
-}
-
-/** What is used of a stream's reader. */
-interface ByteReader {
-  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-  cancel(): Promise<void>;
 }
 
 /** One request whose body is read under a watchdog and the common rate. Close it in every case. */

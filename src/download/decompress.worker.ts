@@ -1,8 +1,8 @@
-import { createReadStream, ftruncateSync, writeSync } from "node:fs";
-import { Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
-import { diskError, isLarderError, LarderError, serveWorker, systemCode } from "../core/index.ts";
+import { ftruncateSync } from "node:fs";
+import { diskError, LarderError, serveWorker } from "../core/index.ts";
+import type { ByteReader } from "./byte-reader.ts";
+import { readFully } from "./read-fully.ts";
+import { writeFully } from "./write-fully.ts";
 
 const READ_BYTES = 1024 * 1024;
 const REPORT_BYTES = 8 * 1024 * 1024;
@@ -22,54 +22,75 @@ export interface DecompressEvent {
 
 const running = new Map<number, AbortController>();
 
+/** @returns Bytes written. No byte is written beyond the limit, and the descriptors stay open. */
 async function decompress(job: DecompressJob): Promise<number> {
-  const controller = new AbortController();
-  running.set(job.id, controller);
-  const source = createReadStream("", {
-    fd: job.fromFd,
-    autoClose: false,
-    start: 0,
-    highWaterMark: READ_BYTES,
-  });
-  const unpack = job.encoding === "gzip"
-    ? createGunzip({ chunkSize: READ_BYTES })
-    : createZstdDecompress({ chunkSize: READ_BYTES });
-  const sink = new LimitedSink(job);
+  const { signal } = begin(job.id);
+  const reader: ByteReader = unpacked(job).getReader();
+  let position = 0;
+  let reported = 0;
   try {
-    ftruncateSync(job.toFd, 0);
-    await pipeline(source, unpack, sink, { signal: controller.signal });
-    return sink.bytesWritten;
-  } catch (error) {
-    throw failure(error, controller.signal);
+    onDisk(() => ftruncateSync(job.toFd, 0));
+    for (let bytes = await next(reader); bytes !== undefined; bytes = await next(reader)) {
+      signal.throwIfAborted();
+      if (position + bytes.byteLength > job.maxBytes) throw beyondLimit(job.maxBytes);
+      onDisk(() => writeFully(job.toFd, bytes, position));
+      position += bytes.byteLength;
+      if (position - reported < REPORT_BYTES) continue;
+      reported = position;
+      emit({ job: job.id, bytesWritten: position });
+    }
+    return position;
   } finally {
     running.delete(job.id);
+    // Nobody wants what is still to come.
+    await reader.cancel().catch(() => {});
   }
 }
 
-/** Writes at positions and stops one byte beyond the limit. */
-class LimitedSink extends Writable {
-  bytesWritten = 0;
-  #reportedBytes = 0;
+function begin(job: number): AbortController {
+  const controller = new AbortController();
+  running.set(job, controller);
+  return controller;
+}
 
-  constructor(private readonly job: DecompressJob) {
-    super({ highWaterMark: READ_BYTES });
+/** The streams of `node:zlib` take a cut zstd file for a whole one; this one does not, and refuses what follows the last member. */
+function unpacked({ fromFd, encoding }: DecompressJob): ReadableStream<Uint8Array> {
+  return source(fromFd).pipeThrough(new DecompressionStream(encoding));
+}
+
+function source(fd: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let position = 0;
+  return new ReadableStream({
+    pull: (controller) => {
+      const bytes = onDisk(() => readFully(fd, position, READ_BYTES));
+      position += bytes.byteLength;
+      if (bytes.byteLength > 0) controller.enqueue(bytes);
+      else controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+async function next(reader: ByteReader): Promise<Uint8Array | undefined> {
+  try {
+    return (await reader.read()).value;
+  } catch (error) {
+    // What the disk said is a LarderError already.
+    if (error instanceof LarderError) throw error;
+    throw new LarderError(
+      "CORRUPT_SOURCE",
+      "Cannot decompress this file: it is damaged, cut, or no such file",
+      {
+        hint: "Check the address and the digest of the source, or name a mirror.",
+      },
+    );
   }
+}
 
-  override _write(bytes: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
-    if (this.bytesWritten + bytes.byteLength > this.job.maxBytes) return done(beyondLimit(this.job.maxBytes));
-    try {
-      for (let at = 0; at < bytes.byteLength;) {
-        at += writeSync(this.job.toFd, bytes, at, bytes.byteLength - at, this.bytesWritten + at);
-      }
-    } catch (error) {
-      return done(diskError(error, "write the decompressed file") as Error);
-    }
-    this.bytesWritten += bytes.byteLength;
-    if (this.bytesWritten - this.#reportedBytes >= REPORT_BYTES) {
-      this.#reportedBytes = this.bytesWritten;
-      emit({ job: this.job.id, bytesWritten: this.bytesWritten });
-    }
-    done();
+function onDisk<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw diskError(error, "decompress this file");
   }
 }
 
@@ -81,19 +102,6 @@ function beyondLimit(maxBytes: number): LarderError {
       hint: "Give the size of the decompressed file if it is right, or raise decompress_bytes_max.",
     },
   );
-}
-
-function failure(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  if (isLarderError(error)) return error;
-  const code = systemCode(error);
-  if (code === undefined || !/^(?:Z_|ZSTD_|ERR_ZSTD|ERR__ERROR)/i.test(code)) {
-    return diskError(error, "decompress this file");
-  }
-  return new LarderError("CORRUPT_SOURCE", `Cannot decompress this file: it is damaged or cut (${code})`, {
-    hint: "Check the address and the digest of the source, or name a mirror.",
-    cause: error,
-  });
 }
 
 const emit = serveWorker<DecompressEvent>({

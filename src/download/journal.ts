@@ -35,6 +35,8 @@ export interface JournalHeader {
 
 export interface Journal {
   readonly header: JournalHeader;
+  /** How far it is right. */
+  readonly sizeBytes: number;
   /** The boot that `written` and `begun` belong to. */
   readonly boot: Digest | undefined;
   /** Chunks whose bytes were handed to the kernel. */
@@ -80,7 +82,7 @@ export function decodeJournal(bytes: Uint8Array): Journal | undefined {
   const lineEnd = bytes.subarray(0, HEADER_BYTES_MAX).indexOf(10);
   const header = lineEnd < 0 ? undefined : decodeHeader(bytes.subarray(0, lineEnd));
   if (header === undefined) return undefined;
-  const journal = new JournalReader(header);
+  const journal = new JournalReader(header, lineEnd + 1);
   for (let at = lineEnd + 1; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
     if (!journal.add(bytes.subarray(at, at + RECORD_BYTES))) break;
   }
@@ -93,7 +95,7 @@ class JournalReader implements Journal {
   readonly hashed = new Map<number, Digest>();
   readonly begun = new Map<number, number>();
 
-  constructor(readonly header: JournalHeader) {
+  constructor(readonly header: JournalHeader, public sizeBytes: number) {
     this.boot = header.boot;
   }
 
@@ -108,6 +110,7 @@ class JournalReader implements Journal {
     else if (record[0] === BEGUN) this.begun.set(index, view.getUint32(PAYLOAD_OFFSET, true));
     else if (record[0] === BOOT) this.#enter(digest());
     else return false;
+    this.sizeBytes += RECORD_BYTES;
     return true;
   }
 

@@ -3,6 +3,7 @@ import type { NetResponse } from "../net/index.ts";
 import { BodyReader } from "./body-reader.ts";
 import { lengthUnknown, RestartError, sizeMismatch, truncated, upstreamChanged } from "./failures.ts";
 import type { LaneHost } from "./lanes.ts";
+import type { TriesFor } from "./mirror-rounds.ts";
 import { checkResponse, type Offer } from "./response-check.ts";
 
 /** Most bytes that one request asks for. */
@@ -22,6 +23,7 @@ export class Lane {
   constructor(
     private readonly host: LaneHost,
     private readonly mirror: URL,
+    private readonly triesFor: TriesFor,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -58,7 +60,7 @@ export class Lane {
   async #pauseAfter(error: unknown, failedTries: number): Promise<void> {
     const { tuning, clock } = this.host.deps;
     if (this.#mayHaveExpired(error)) return;
-    if (!isLarderError(error) || !error.retryable || failedTries >= tuning.tries) throw error;
+    if (!isLarderError(error) || !error.retryable || failedTries >= this.triesFor(error)) throw error;
     const waitMs = error.retryAfterS === undefined
       ? backoffMs(failedTries - 1, { baseMs: tuning.backoffBaseMs, maxMs: tuning.backoffMaxMs })
       : error.retryAfterS * 1000;

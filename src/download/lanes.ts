@@ -3,6 +3,7 @@ import type { BodyReaderDeps } from "./body-reader.ts";
 import type { ChunkMap } from "./chunk-map.ts";
 import { isFinal, RestartError } from "./failures.ts";
 import { Lane } from "./lane.ts";
+import type { TriesFor } from "./mirror-rounds.ts";
 import type { Offer } from "./response-check.ts";
 import type { TransferJob } from "./transfer-protocol.ts";
 
@@ -44,7 +45,12 @@ export class Lanes {
   #failure: unknown;
   #rampClosed = false;
 
-  constructor(private readonly host: LaneHost, private readonly mirror: URL, signal: AbortSignal) {
+  constructor(
+    private readonly host: LaneHost,
+    private readonly mirror: URL,
+    private readonly triesFor: TriesFor,
+    signal: AbortSignal,
+  ) {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
@@ -93,7 +99,7 @@ export class Lanes {
   async #lane(): Promise<void> {
     this.host.connections++;
     try {
-      await new Lane(this.host, this.mirror, this.#signal).run();
+      await new Lane(this.host, this.mirror, this.triesFor, this.#signal).run();
     } finally {
       this.host.connections--;
     }

@@ -10,6 +10,7 @@ import {
   type JournalHeader,
 } from "./journal.ts";
 import { readFully } from "./read-fully.ts";
+import { writeFully } from "./write-fully.ts";
 import type { WritebackHint } from "./writeback.ts";
 
 const READ_BYTES = 1024 * 1024;
@@ -50,18 +51,21 @@ export class PartFile {
     this.#hintedBytes = 0;
   }
 
+  /** Goes on after the records that are right; those to come belong to this boot. */
+  goOn(journal: Journal, boot: Digest | undefined): void {
+    this.#guarded(() => {
+      ftruncateSync(this.journalFd, journal.sizeBytes);
+      if (boot !== undefined && boot !== journal.boot) this.#append(encodeBoot(boot));
+    });
+  }
+
   /** Cuts or extends the part: a tail that does not belong to it is gone, a missing one reads as zeros. */
   setSize(totalBytes: number): void {
     this.#guarded(() => ftruncateSync(this.fd, totalBytes));
   }
 
   write(bytes: Uint8Array, position: number): void {
-    this.#guarded(() => {
-      let written = 0;
-      while (written < bytes.byteLength) {
-        written += writeSync(this.fd, bytes, written, bytes.byteLength - written, position + written);
-      }
-    });
+    this.#guarded(() => writeFully(this.fd, bytes, position));
   }
 
   noteWritten(index: number): void {
@@ -74,11 +78,6 @@ export class PartFile {
 
   noteHashed(index: number, digest: Digest): void {
     this.#guarded(() => this.#append(encodeRecord(index, digest)));
-  }
-
-  /** What is written from here on belongs to this boot. */
-  noteBoot(boot: Digest): void {
-    this.#guarded(() => this.#append(encodeBoot(boot)));
   }
 
   startFlushing(frontBytes: number): void {

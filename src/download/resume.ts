@@ -14,12 +14,12 @@ export interface ResumePoint {
 
 /** What of a part may be kept. Its bytes are checked later, on the way: chunks that were hashed by themselves, all by the digest of the whole. */
 export function findResumePoint(
-  journal: Journal | undefined,
+  journal: Journal,
   job: TransferJob,
   boot: Digest | undefined,
   presentBytes: number,
 ): ResumePoint | undefined {
-  if (journal === undefined || !fits(journal.header, job)) return undefined;
+  if (!fits(journal.header, job)) return undefined;
   const { totalBytes, etag } = journal.header;
   const map = new ChunkMap(totalBytes);
   // Since the same boot nothing that was written can be lost; after another one only what has a digest can be checked.

@@ -1,17 +1,10 @@
 import { CHUNK_BYTES, chunkCount, chunkRange, type Digest, redactAddress } from "../core/index.ts";
 import { readCopy } from "./chunk-copy.ts";
 import { ChunkMap } from "./chunk-map.ts";
-import {
-  isFinal,
-  type MirrorFailure,
-  RestartError,
-  type RestartReason,
-  sizeMismatch,
-  summarize,
-  upstreamChanged,
-} from "./failures.ts";
+import { RestartError, type RestartReason, sizeMismatch, upstreamChanged } from "./failures.ts";
 import type { JournalHeader } from "./journal.ts";
 import { type LaneHost, Lanes } from "./lanes.ts";
+import { askMirrors, type TriesFor } from "./mirror-rounds.ts";
 import type { PartFile } from "./part-file.ts";
 import type { Offer } from "./response-check.ts";
 import { decidesByDigest, findResumePoint } from "./resume.ts";
@@ -154,12 +147,12 @@ export class Transfer implements LaneHost {
   async #resume(): Promise<void> {
     const { part, boot } = this.deps;
     const journal = part.readJournal();
-    const point = findResumePoint(journal, this.job, boot, part.sizeBytes());
-    if (point === undefined) return;
+    const point = journal && findResumePoint(journal, this.job, boot, part.sizeBytes());
+    if (point === undefined || journal === undefined) return;
     const { map, etag, recorded } = point;
     await this.#announce({ totalBytes: map.totalBytes, recorded, fresh: false });
     part.setSize(map.totalBytes);
-    if (boot !== undefined && boot !== journal?.boot) part.noteBoot(boot);
+    part.goOn(journal, boot);
     this.map = map;
     this.etag = etag;
     this.#resumed = map.doneBytes > 0;
@@ -189,30 +182,25 @@ export class Transfer implements LaneHost {
   }
 
   async #fetchFromMirrors(): Promise<void> {
-    const failures: MirrorFailure[] = [];
-    for (const [index, address] of this.job.mirrors.entries()) {
+    const { job, deps, signal } = this;
+    const ask = async (address: string, index: number, triesFor: TriesFor) => {
       this.#mirrorIndex = index;
-      try {
-        return await this.#fetchFrom(new URL(address), index);
-      } catch (error) {
-        this.signal.throwIfAborted();
-        if (isFinal(error)) throw error;
-        failures.push({ address, error });
-      }
-    }
-    throw summarize(failures);
+      if (this.#lastMirror !== index) this.#changeMirror();
+      this.#lastMirror = index;
+      await this.#fetchFrom(new URL(address), triesFor);
+    };
+    const { tries } = deps.tuning;
+    await askMirrors(job.mirrors, ask, { tries, signal, mayLeave: () => this.#mayMix() || !this.#begun });
   }
 
-  async #fetchFrom(mirror: URL, index: number): Promise<void> {
-    if (this.#lastMirror !== index) this.#changeMirror();
-    this.#lastMirror = index;
+  async #fetchFrom(mirror: URL, triesFor: TriesFor): Promise<void> {
     const restarts = { changed: 0, unjoinable: 0, cut: 0 } satisfies Record<RestartReason, number>;
     for (;;) {
       try {
-        return await new Lanes(this, mirror, this.signal).run();
+        return await new Lanes(this, mirror, triesFor, this.signal).run();
       } catch (error) {
         if (!(error instanceof RestartError)) throw error;
-        const most = error.reason === "cut" ? this.deps.tuning.tries - 1 : RESTARTS_MAX;
+        const most = error.reason === "cut" ? triesFor(error.cause) - 1 : RESTARTS_MAX;
         if (++restarts[error.reason] > most) throw error.cause;
         if (error.withoutRanges) this.ranges = false;
         this.#startOver();
@@ -223,7 +211,11 @@ export class Transfer implements LaneHost {
   #changeMirror(): void {
     this.etag = undefined;
     this.ranges = undefined;
-    if (this.job.unmixed || !decidesByDigest(this.job)) this.#startOver();
+    if (!this.#mayMix()) this.#startOver();
+  }
+
+  #mayMix(): boolean {
+    return decidesByDigest(this.job) && !this.job.unmixed;
   }
 
   #startOver(): void {

@@ -1,7 +1,6 @@
-import { type Clock, type Digest, type Events, LarderError, sha256 } from "../core/index.ts";
+import { type Clock, type Digest, type Events, KeyedQueue, LarderError, sha256 } from "../core/index.ts";
 import { type Registry, toManifest, type VersionFile, type VersionRecord } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import { KeyedLock } from "./keyed-lock.ts";
 
 const DERIVED_DIGITS = 12;
 const SOURCES_MAX = 32;
@@ -25,7 +24,7 @@ export function deriveVersion(
 
 /** Makes versions and moves aliases: the manifest first, flushed, then the row. One at a time per model. */
 export class VersionWriter {
-  readonly #locks = new KeyedLock<string>();
+  readonly #locks = new KeyedQueue();
 
   constructor(
     private readonly deps: {

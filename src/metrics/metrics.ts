@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from "prom-client";
+import { LoopPauses } from "./loop-pauses.ts";
 
 interface Count {
   readonly method: string;
@@ -26,6 +27,7 @@ export class Metrics {
       this.#fileBytes = 0;
     });
     this.gauge("larder_process_resident_bytes", "Memory of this process.", () => process.memoryUsage.rss());
+    this.#loopPauses();
   }
 
   /** A number that is asked for at every scrape. */
@@ -68,6 +70,19 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         collect(this);
+      },
+    });
+  }
+
+  #loopPauses(): void {
+    const pauses = new LoopPauses();
+    new Gauge({
+      name: "larder_event_loop_pause_seconds",
+      help: "How late the event loop ran what was due, since the last scrape.",
+      labelNames: ["quantile"],
+      registers: [this.#registry],
+      collect() {
+        for (const [quantile, seconds] of pauses.take()) this.set({ quantile: String(quantile) }, seconds);
       },
     });
   }

@@ -1,10 +1,9 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { logger } from "../core/index.ts";
+import { KeyedQueue, logger } from "../core/index.ts";
 import { closeFd, OPEN_NEW } from "./descriptors.ts";
 import { findEntry, type Home, onDisk } from "./disk-error.ts";
 import type { Flusher } from "./flusher.ts";
-import { KeyedQueue } from "./keyed-queue.ts";
 import type { Layout } from "./layout.ts";
 import { openOwnFile, removeFile } from "./own-file.ts";
 import { ensureFolder } from "./prepare.ts";

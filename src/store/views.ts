@@ -1,11 +1,10 @@
 import { constants, type Stats } from "node:fs";
 import { chmod, copyFile, link, lstat, mkdir, readdir, rename, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { LarderError, systemCode } from "../core/index.ts";
+import { KeyedQueue, LarderError, systemCode } from "../core/index.ts";
 import type { BlobReader } from "./blob-reader.ts";
 import { closeFd, fsyncFd, OPEN_TO_READ, openFd } from "./descriptors.ts";
 import { findEntry, type Home, onDisk } from "./disk-error.ts";
-import { KeyedQueue } from "./keyed-queue.ts";
 import { FOLDER_MODE, type Layout, VIEW_FILE_MODE } from "./layout.ts";
 import { removeFile } from "./own-file.ts";
 import { ensureFolder } from "./prepare.ts";

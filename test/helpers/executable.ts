@@ -134,7 +134,10 @@ export class Server {
   }
 
   #announcement(): { url: string; pid: number } {
-    return JSON.parse(this.#out.slice(0, this.#out.indexOf("\n")));
+    const [line = ""] = this.#out.split("\n", 1);
+    const said = line === "" ? {} : JSON.parse(line);
+    if (typeof said.url !== "string") throw new Error(`The server did not start: ${line}\n${this.#log}`);
+    return said;
   }
 
   /** Resolves when it says where it listens. */
@@ -142,7 +145,7 @@ export class Server {
     const timer = setTimeout(() => this.child.kill("SIGKILL"), withinMs);
     await Promise.race([this.#announced.promise, this.#ended]);
     clearTimeout(timer);
-    if (!this.#out.includes("\n")) throw new Error(`The server did not start:\n${this.#log}`);
+    this.#announcement();
   }
 
   /** Sends a signal and waits for the end. Gives the exit code. */

@@ -5,7 +5,7 @@ import { tempFolder } from "../helpers/temp-folder.ts";
 
 const SETUP = resolve(import.meta.dir, "../../scripts/setup.sh");
 /** All that the script may count on beside a way to get Bun. */
-const SYSTEM = ["sh", "bash", "cat", "mkdir", "mv", "rm", "ln"];
+const SYSTEM = ["sh", "bash", "cat", "mkdir", "mv", "rm", "ln", "cp"];
 
 // Stand-ins for what a fresh machine may have. Each brings the Bun that runs this test as a link.
 const OTHER_BUN = `#!/bin/sh
@@ -69,6 +69,15 @@ for (const [way, programs] of WAYS) {
     });
   });
 }
+
+test("setup.sh keeps the Bun that another run brought in the meantime", async () => {
+  const other = `mkdir -p "$3/../bun-${Bun.version}" && cp "$0" "$3/../bun-${Bun.version}/bun"`;
+  // Taken for Bun, it answers with the version and says that it is the one of the other run.
+  const npm = `#!/bin/sh\n[ "$1" != --version ] || { echo ${Bun.version}; echo other >&2; exit; }\n`;
+  const { exitCode, said } = await setUp({ npm: `${npm}${other}\n${NPM.replace("#!/bin/sh\n", "")}` });
+  expect(exitCode).toBe(0);
+  expect(said).toEndWith("other\n");
+});
 
 test("setup.sh takes a Bun of the pinned version as it is and says nothing", async () => {
   const bun = `#!/bin/sh\nexec "${process.execPath}" "$@"`;

@@ -48,7 +48,9 @@ export class LarderServer implements AsyncDisposable {
   async pull(request: PullRequest): Promise<PullView> {
     const { id } = await this.#json<PullView>("POST", "/api/models/download", request);
     const last = await this.#lastEvent<PullView>(`/api/pulls/${id}/events`);
-    if (last.state !== "done") throw new Error(`The pull ended as ${last.state}: ${JSON.stringify(last.error)}`);
+    if (last.state !== "done") {
+      throw new Error(`The pull ended as ${last.state}: ${JSON.stringify(last.error)}`);
+    }
     return last;
   }
 
@@ -83,7 +85,9 @@ export class LarderServer implements AsyncDisposable {
 
   async #finish(job: JobView): Promise<JobView> {
     const last = await this.#lastEvent<JobView>(`/api/jobs/${job.id}/events`);
-    if (last.state !== "done") throw new Error(`The ${job.kind} ended as ${last.state}: ${JSON.stringify(last.error)}`);
+    if (last.state !== "done") {
+      throw new Error(`The ${job.kind} ended as ${last.state}: ${JSON.stringify(last.error)}`);
+    }
     return last;
   }
 

@@ -13,7 +13,7 @@ const SETTINGS = {
   plain: "tcp_nopush off;",
   nopush: "tcp_nopush on;",
   cached: "tcp_nopush off; open_file_cache max=10000 inactive=60s; open_file_cache_valid 60s;",
-  /** nginx counts a rate per request, in steps of a second. */
+  /** nginx limits each request: a connection, as long as its requests come one after another. */
   limited: "tcp_nopush off; limit_rate 50m;",
 } as const;
 
@@ -119,7 +119,10 @@ function freePorts(): Record<NginxSetting, number> {
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
-    socket.on("connect", () => resolve(true)).on("error", () => resolve(false)).on("close", () => resolve(false));
+    socket.on("connect", () => resolve(true)).on("error", () => resolve(false)).on(
+      "close",
+      () => resolve(false),
+    );
     socket.on("connect", () => socket.destroy());
   });
 }

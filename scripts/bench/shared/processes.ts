@@ -21,7 +21,10 @@ export class Processes {
   readonly #alive = new Set<Bun.Subprocess>();
 
   /** Runs a program to its end. @returns what it printed. @throws {Error} Its exit code was not 0, or it took too long. */
-  async run(command: readonly string[], { timeoutMs = RUN_MS, ...options }: RunOptions = {}): Promise<string> {
+  async run(
+    command: readonly string[],
+    { timeoutMs = RUN_MS, ...options }: RunOptions = {},
+  ): Promise<string> {
     const child = Bun.spawn([...command], {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],
@@ -31,7 +34,9 @@ export class Processes {
     this.#watch(child);
     const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
     if (await child.exited === 0) return stdout;
-    const reason = child.signalCode === null ? `exit code ${child.exitCode}` : `killed by ${child.signalCode}`;
+    const reason = child.signalCode === null
+      ? `exit code ${child.exitCode}`
+      : `killed by ${child.signalCode}`;
     throw new Error(`${command.join(" ").slice(0, 300)}: ${reason}\n${(stderr + stdout).slice(-SAID_MAX)}`);
   }
 

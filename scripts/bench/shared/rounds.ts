@@ -12,7 +12,10 @@ export async function interleave<Side extends string>(
   sides: Readonly<Record<Side, () => Promise<number>>>,
 ): Promise<Record<Side, number[]>> {
   const entries = Object.entries(sides) as [Side, () => Promise<number>][];
-  const measured = Object.fromEntries(entries.map(([side]) => [side, []])) as unknown as Record<Side, number[]>;
+  const measured = Object.fromEntries(entries.map(([side]) => [side, []])) as unknown as Record<
+    Side,
+    number[]
+  >;
   for (let round = 1; round <= context.pairs; round++) {
     for (const [side, measure] of entries) {
       await settle(context);

@@ -1,5 +1,5 @@
 import { judge } from "./stats.ts";
-import type { Row, Unit } from "./types.ts";
+import type { BenchResult, Row, Unit } from "./types.ts";
 
 export const COLUMNS = ["what", "against", "larder", "peer", "ratio", "of pairs", "aim", ""] as const;
 
@@ -22,7 +22,9 @@ export function cells(row: Row): string[] {
 export function plainTable(rows: readonly Row[]): string {
   const lines = [[...COLUMNS], ...rows.map(cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines.map((line) => line.map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
+  return lines.map((line) =>
+    line.map((text, column) => text.padEnd(widths[column] ?? 0)).join("  ").trimEnd()
+  )
     .join("\n");
 }
 
@@ -30,6 +32,11 @@ export function markdownTable(rows: readonly Row[]): string {
   const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
   const lines = rows.map((row) => line(cells(row)));
   return [line(COLUMNS), `|${COLUMNS.map(() => "---").join("|")}|`, ...lines].join("\n");
+}
+
+/** How often each number was measured. */
+export function counted({ rows }: Pick<BenchResult, "rows">): string {
+  return `medians of ${Math.max(...rows.map(({ larder }) => larder.length))}`;
 }
 
 /** With the smallest and the largest measurement behind it: how much the machine moved. */

@@ -1,0 +1,25 @@
+import { loop } from "./loop.ts";
+import { memory } from "./memory.ts";
+import { pullAria2 } from "./pull-aria2.ts";
+import { pullCurl } from "./pull-curl.ts";
+import { pullLimited } from "./pull-limited.ts";
+import { serveBig } from "./serve-big.ts";
+import { serveSmall } from "./serve-small.ts";
+import type { Bench } from "./shared/types.ts";
+import { smallFiles } from "./small-files.ts";
+import { start } from "./start.ts";
+import { verify } from "./verify.ts";
+
+/** In the order in which they run and are reported. */
+export const BENCHES: readonly Bench[] = [
+  pullCurl,
+  pullAria2,
+  pullLimited,
+  memory,
+  serveBig,
+  serveSmall,
+  verify,
+  smallFiles,
+  loop,
+  start,
+];
