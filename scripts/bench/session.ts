@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DataFiles } from "./shared/data-files.ts";
 import { describeEnvironment, loadNow } from "./shared/machine.ts";
@@ -70,6 +70,7 @@ export class Session {
     for (const folder of OWN) {
       if (!(keep && folder === "data")) rmSync(join(work, folder), { recursive: true, force: true });
     }
+    removeIfEmpty(work);
   }
 
   async #rows(bench: Bench): Promise<BenchResult["rows"]> {
@@ -97,4 +98,9 @@ export class Session {
       say: (text) => say(`${bench.name}: ${text}`),
     };
   }
+}
+
+/** Whatever else the user keeps in it stays. */
+function removeIfEmpty(folder: string): void {
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }

@@ -6,9 +6,13 @@ import type { LaneHost } from "./lanes.ts";
 import type { TriesFor } from "./mirror-rounds.ts";
 import { checkResponse, type Offer } from "./response-check.ts";
 
-/** Most bytes that one request asks for. */
+/** Bytes that one request asks for of a file that comes over several connections. */
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 const SEGMENT_BYTES_MIN = 2 * CHUNK_BYTES;
+/** Asked for first when the length is not known: small files come at once, and of long ones enough is left for other connections. */
+const FIRST_BYTES = 16 * 1024 * 1024;
+/** Shorter files are not worth a second connection. */
+export const PARALLEL_BYTES_MIN = 64 * 1024 * 1024;
 /** An attempt that brought this much was not in vain: the tries count anew. */
 const PROGRESS_BYTES = 1024 * 1024;
 /** Shortest pause between two tries. */
@@ -46,14 +50,18 @@ export class Lane {
   }
 
   #claim(): ByteRange | undefined {
-    const { map, job, ranges, connections } = this.host;
-    const { connectionLimit } = this.host.deps;
-    if (map === undefined) return { start: 0, end: Math.min(SEGMENT_BYTES_MAX, job.sizeBytes ?? Infinity) };
-    if (connectionLimit.spare() < 0 && connections > 1) return undefined;
-    if (ranges === false) return map.claim(Infinity);
-    // Smaller pieces towards the end let all connections finish together.
-    const share = map.unclaimedBytes / (2 * connectionLimit.most());
-    return map.claim(Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, share)));
+    const { map, job, connections, deps } = this.host;
+    if (map === undefined) return { start: 0, end: this.#segmentBytes(job.sizeBytes, job.sizeBytes) };
+    if (deps.connectionLimit.spare() < 0 && connections > 1) return undefined;
+    return map.claim(this.#segmentBytes(map.totalBytes, map.unclaimedBytes));
+  }
+
+  /** Smaller pieces towards the end let all connections finish together. */
+  #segmentBytes(totalBytes: number | undefined, leftBytes: number | undefined): number {
+    if (totalBytes === undefined || leftBytes === undefined) return FIRST_BYTES;
+    if (this.host.ranges === false || totalBytes < PARALLEL_BYTES_MIN) return totalBytes;
+    const share = leftBytes / (2 * this.host.deps.connectionLimit.most());
+    return Math.floor(Math.max(SEGMENT_BYTES_MIN, Math.min(SEGMENT_BYTES_MAX, share)));
   }
 
   /** Rethrows what another try cannot mend. */

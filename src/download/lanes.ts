@@ -2,13 +2,11 @@ import { CHUNK_BYTES } from "../core/index.ts";
 import type { BodyReaderDeps } from "./body-reader.ts";
 import type { ChunkMap } from "./chunk-map.ts";
 import { isFinal, RestartError } from "./failures.ts";
-import { Lane } from "./lane.ts";
+import { Lane, PARALLEL_BYTES_MIN } from "./lane.ts";
 import type { TriesFor } from "./mirror-rounds.ts";
 import type { Offer } from "./response-check.ts";
 import type { TransferJob } from "./transfer-protocol.ts";
 
-/** Shorter files are not worth a second connection. */
-const PARALLEL_BYTES_MIN = 64 * 1024 * 1024;
 /** How often a further connection is considered. */
 const RAMP_MS = 100;
 /** While hashing is further behind than this, the network is not what limits us. */

@@ -63,7 +63,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       stopping.abort(new LarderError("SHUTTING_DOWN", "Cannot go on: the server stops"));
       await Promise.all(servers.map((server) => drain(server, config.shutdownS)));
       handler.close();
-      if (unixSocket !== undefined) rmSync(unixSocket, { force: true });
+      if (unixSocket !== undefined) removeSocket(unixSocket);
     },
   };
 }
@@ -150,6 +150,15 @@ function listenOnSocket(listener: Listener, path: string): Bun.Server<undefined>
   const server = listener.listen({ unix: path });
   chmodSync(path, 0o600);
   return server;
+}
+
+/** On a disk that became read-only it stays, as after a kill: the next owner replaces it. */
+function removeSocket(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
 }
 
 function listenError(error: unknown, address: Address): unknown {

@@ -25,7 +25,13 @@ export function writeOwner(home: string, owner: HomeOwner): void {
 
 /** Call with the lock held. Another's note is left alone, and so is a home that is gone. */
 export function forgetOwner(home: string, owner: HomeOwner): void {
-  if (readOwner(home)?.pid === owner.pid) rmSync(ownerPath(home), { force: true });
+  if (readOwner(home)?.pid !== owner.pid) return;
+  try {
+    rmSync(ownerPath(home), { force: true });
+  } catch (error) {
+    // On a disk that became read-only the note stays, as after a kill.
+    if (systemCode(error) === undefined) throw error;
+  }
 }
 
 /** Undefined when nothing readable is there: the owner may be between taking the lock and writing its note. */

@@ -112,7 +112,7 @@ export class Jobs {
       if (!isLarderError(error)) log.error("job {id} failed: {error}", { id: job.id, error: String(error) });
     }
     job.finishedAtS = this.clock.nowS();
-    job.changes.notify();
+    job.changes.end();
     this.events.emit({ type: "job", jobId: job.id });
   }
 

@@ -150,17 +150,27 @@ function checkChunks(chunks: readonly Digest[], sizeBytes: number | undefined, f
   );
 }
 
+/** Each path stands for one file, and none for a file and a folder. */
 function refuseDuplicates(files: readonly PlannedFile[]): void {
-  const seen = new Set<string>();
+  const names = new Set<string>();
+  const folders = new Set<string>();
   for (const [index, { path }] of files.entries()) {
-    if (seen.has(path)) {
+    const parents = parentsOf(path);
+    if (names.has(path) || folders.has(path) || parents.some((parent) => names.has(parent))) {
       throw new LarderError("BAD_PATH", `Cannot pull two files named ${JSON.stringify(path)}`, {
         field: `files[${index}].path`,
-        hint: "Give each file of a version its own path.",
+        hint: "Give each file of a version its own path, which is no folder of another.",
       });
     }
-    seen.add(path);
+    names.add(path);
+    for (const parent of parents) folders.add(parent);
   }
+}
+
+/** `a`, `a/b` for `a/b/c`. */
+function parentsOf(path: string): string[] {
+  const names = path.split("/").slice(0, -1);
+  return names.map((_, index) => names.slice(0, index + 1).join("/"));
 }
 
 function sourceRequired(field: string): LarderError {

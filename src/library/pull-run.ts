@@ -205,7 +205,8 @@ export class PullRun {
     if (state === "done" || state === "failed" || state === "cancelled") {
       this.#finishedAtS = this.deps.clock.nowS();
     }
-    this.changes.notify();
+    if (RESTING.has(state)) this.changes.end();
+    else this.changes.notify();
   }
 
   #bytesDone(): number {

@@ -148,7 +148,7 @@ export class Pulls {
     if (this.#closing) throw shuttingDown();
     const identity = pullIdentity(plan);
     const same = this.#active.get(identity);
-    if (same !== undefined && !same.signal.aborted) return same.view();
+    if (same !== undefined && !same.signal.aborted && !RESTING.has(same.state)) return same.view();
     this.#refuseConflict(plan);
     const createdAtS = this.deps.registry.findPull(id)?.createdAtS ?? this.deps.clock.nowS();
     const run = new PullRun(id, plan, createdAtS, this.deps);

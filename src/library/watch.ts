@@ -9,10 +9,17 @@ const PACE_MS = 200;
  */
 export class Changes {
   #next = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
 
   notify(): void {
     this.#next.resolve();
     this.#next = Promise.withResolvers();
+  }
+
+  /** The last change: watchers learn of it at once, whatever the pace. */
+  end(): void {
+    this.#ended.resolve();
+    this.notify();
   }
 
   async *watch<T>(
@@ -31,13 +38,21 @@ export class Changes {
         yield current;
         if (isFinal(current)) return;
         await Promise.race([next, stopped.promise]);
-        // A final view is not held back by the pace.
-        if (!isFinal(view())) await Promise.race([clock.sleep(PACE_MS), stopped.promise]);
+        await this.#pace(clock, stopped.promise);
       }
     } catch (error) {
       if (!(error instanceof LarderError) || error.code !== "CANCELLED") throw error;
     } finally {
       forget();
+    }
+  }
+
+  async #pace(clock: Clock, stopped: Promise<never>): Promise<void> {
+    const over = new AbortController();
+    try {
+      await Promise.race([this.#ended.promise, clock.sleep(PACE_MS, over.signal), stopped]);
+    } finally {
+      over.abort();
     }
   }
 }

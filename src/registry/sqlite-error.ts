@@ -1,5 +1,5 @@
 import { SQLiteError } from "bun:sqlite";
-import { accessSync, constants } from "node:fs";
+import { chmodSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { isLarderError, LarderError, systemCode } from "../core/index.ts";
 
@@ -68,9 +68,11 @@ function sqliteCode(error: unknown): string | undefined {
   return error instanceof SQLiteError ? error.code : undefined;
 }
 
+/** Tries a change that changes nothing: ext4 that shut itself down after an error refuses writes, yet says they are permitted. */
 function isReadonlyDisk(path: string): boolean {
+  const folder = dirname(path);
   try {
-    accessSync(dirname(path), constants.W_OK);
+    chmodSync(folder, statSync(folder).mode);
     return false;
   } catch (error) {
     return systemCode(error) === "EROFS";

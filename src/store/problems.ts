@@ -1,9 +1,9 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, chmodSync, constants, statSync } from "node:fs";
 import { LarderError } from "../core/index.ts";
 import { diskError, type Home, isGone, storeGone } from "./disk-error.ts";
 import type { StoreProblem } from "./types.ts";
 
-/** What keeps a store from writing durably, seen by looking only. */
+/** What keeps a store from writing durably, found without leaving a trace. */
 export function findProblems(home: Home, folder: string, canFlush: boolean): StoreProblem[] {
   if (isGone(home)) return [{ part: "store", reason: storeGone(home).message }];
   const problems: StoreProblem[] = [];
@@ -18,6 +18,8 @@ export function findProblems(home: Home, folder: string, canFlush: boolean): Sto
 function findRefusal(home: Home, folder: string): string | undefined {
   try {
     accessSync(folder, constants.W_OK);
+    // Changes nothing: ext4 that shut itself down after an error refuses writes, yet says they are permitted.
+    chmodSync(folder, statSync(folder).mode);
     return undefined;
   } catch (error) {
     const known = diskError("write", error, home);

@@ -18,19 +18,24 @@ testWith(["nginx"], "P09: a second server waits for the home, then exits 75 nami
   expect(second.stderr).toContain(`larder serve (process ${pid})`);
 }, TIMEOUT_MS);
 
-testWith(["nginx"], "P09: of two pulls without a server the second exits 75, or goes on when it waits long enough", async () => {
-  await using at = await world();
-  await at.sample("slow.bin", 8 * MIB);
-  const quick = await at.sample("quick.bin", 1000);
-  const first = at.larder.spawn(["pull", "acme/slow@1", at.nginx.address("/slow.bin", 2 * MIB), "--json"]);
-  await waitUntil(() => Bun.file(at.larder.inHome("owner.json")).exists());
-  const second = await at.larder.run("pull", "acme/quick@1", quick.address, "--wait", "1");
-  expect([second.code, second.json]).toMatchObject([75, { error: { code: "HOME_LOCKED" } }]);
-  expect(second.stderr).toContain(`larder pull (process ${first.pid})`);
-  const third = at.larder.spawn(["pull", "acme/quick@1", quick.address, "--wait", "20", "--json"]);
-  expect(await resultOf(first)).toMatchObject({ code: 0, json: { state: "done" } });
-  expect(await resultOf(third)).toMatchObject({ code: 0, json: { state: "done", bytes_done: 1000 } });
-}, TIMEOUT_MS);
+testWith(
+  ["nginx"],
+  "P09: of two pulls without a server the second exits 75, or goes on when it waits long enough",
+  async () => {
+    await using at = await world();
+    await at.sample("slow.bin", 8 * MIB);
+    const quick = await at.sample("quick.bin", 1000);
+    const first = at.larder.spawn(["pull", "acme/slow@1", at.nginx.address("/slow.bin", 2 * MIB), "--json"]);
+    await waitUntil(() => Bun.file(at.larder.inHome("owner.json")).exists());
+    const second = await at.larder.run("pull", "acme/quick@1", quick.address, "--wait", "1");
+    expect([second.code, second.json]).toMatchObject([75, { error: { code: "HOME_LOCKED" } }]);
+    expect(second.stderr).toContain(`larder pull (process ${first.pid})`);
+    const third = at.larder.spawn(["pull", "acme/quick@1", quick.address, "--wait", "20", "--json"]);
+    expect(await resultOf(first)).toMatchObject({ code: 0, json: { state: "done" } });
+    expect(await resultOf(third)).toMatchObject({ code: 0, json: { state: "done", bytes_done: 1000 } });
+  },
+  TIMEOUT_MS,
+);
 
 testWith(["nginx"], "P09: verbs talk to the running server and not to the files", async () => {
   await using at = await world();
@@ -38,7 +43,9 @@ testWith(["nginx"], "P09: verbs talk to the running server and not to the files"
   const { url } = await at.larder.serve();
   expect(await pullBy(at, file)).toMatchObject({ code: 0, json: { state: "done" } });
   const api = new Api(url);
-  expect((await api.get("/api/pulls")).json).toMatchObject({ pulls: [{ model: "acme/model", state: "done" }] });
+  expect((await api.get("/api/pulls")).json).toMatchObject({
+    pulls: [{ model: "acme/model", state: "done" }],
+  });
   expect((await at.larder.run("alias", "set", "acme/model", "prod", "1", "--wait", "0")).code).toBe(0);
   expect((await api.get("/api/models/acme/model")).json).toMatchObject({ aliases: { prod: "1" } });
   const limits = await at.larder.run("pulls", "limit", "--rate", "10MiB");
@@ -58,7 +65,15 @@ testWith(["nginx"], "P10: after kill -9 of a server or of a pull the next start 
   await waitUntil(async () => await at.nginx.answering() > 0);
   pull.kill("SIGKILL");
   await pull.exited;
-  const again = await at.larder.run("pull", "acme/model@1", file.address, "--sha256", file.digest, "--wait", "0");
+  const again = await at.larder.run(
+    "pull",
+    "acme/model@1",
+    file.address,
+    "--sha256",
+    file.digest,
+    "--wait",
+    "0",
+  );
   expect(again).toMatchObject({ code: 0, json: { state: "done" } });
   const next = await at.larder.serve(["--wait", "0"]);
   expect((await fetch(`${next.url}/health/ready`)).status).toBe(200);

@@ -13,42 +13,56 @@ const BUSY_MS = 5000;
 /** Far above what an answer from memory takes, far below what waiting for the lock would. */
 const ANSWER_MS_MAX = 500;
 
-testWith(["nginx", "sqlite3"], "P15: while another program has the write lock, reads go on and writes wait", async () => {
-  await using at = await world();
-  const [first] = await stock(at);
-  const server = await at.larder.serve();
-  const api = new Api(server.url);
-  await using lock = await holdLock(at.larder.inHome("registry.sqlite"));
-  const pulling = api.post("/api/models/download", { model: "acme/late", revision: "1", urls: [first.address] });
-  for (let times = 0; times < 20; times++) {
-    const startMs = performance.now();
-    expect((await api.get("/api/models/library")).json.total).toBe(2);
-    expect(performance.now() - startMs).toBeLessThan(ANSWER_MS_MAX);
-  }
-  expect(await opensslDigest(await fetchFile(server, first))).toBe(first.digest);
-  await lock.release();
-  const { status, json } = await pulling;
-  expect(status).toBe(202);
-  expect(await api.follow(json.id)).toMatchObject({ state: "done" });
-}, TIMEOUT_MS);
+testWith(
+  ["nginx", "sqlite3"],
+  "P15: while another program has the write lock, reads go on and writes wait",
+  async () => {
+    await using at = await world();
+    const [first] = await stock(at);
+    const server = await at.larder.serve();
+    const api = new Api(server.url);
+    await using lock = await holdLock(at.larder.inHome("registry.sqlite"));
+    const pulling = api.post("/api/models/download", {
+      model: "acme/late",
+      revision: "1",
+      urls: [first.address],
+    });
+    for (let times = 0; times < 20; times++) {
+      const startMs = performance.now();
+      expect((await api.get("/api/models/library")).json.total).toBe(2);
+      expect(performance.now() - startMs).toBeLessThan(ANSWER_MS_MAX);
+    }
+    expect(await opensslDigest(await fetchFile(server, first))).toBe(first.digest);
+    await lock.release();
+    const { status, json } = await pulling;
+    expect(status).toBe(202);
+    expect(await api.follow(json.id)).toMatchObject({ state: "done" });
+  },
+  TIMEOUT_MS,
+);
 
-testWith(["nginx", "sqlite3"], "P15: a lock that is held for long ends in BUSY, 503 and exit code 75", async () => {
-  await using at = await world();
-  await stock(at);
-  const api = new Api((await at.larder.serve()).url);
-  {
-    await using _lock = await holdLock(at.larder.inHome("registry.sqlite"));
-    const startMs = performance.now();
-    const [answer, verb] = await Promise.all([
-      api.post("/api/models/download", { model: "acme/late", urls: [at.nginx.address("/none")] }),
-      at.larder.run("alias", "set", "acme/first", "prod", "1"),
-    ]);
-    expect(answer).toMatchObject({ status: 503, json: { code: "BUSY", retryable: true } });
-    expect([verb.code, verb.json]).toMatchObject([75, { error: { code: "BUSY" } }]);
-    expect(performance.now() - startMs).toBeLessThan(BUSY_MS * 3);
-  }
-  expect((await at.larder.run("alias", "set", "acme/first", "prod", "1")).code).toBe(0);
-}, TIMEOUT_MS);
+testWith(
+  ["nginx", "sqlite3"],
+  "P15: a lock that is held for long ends in BUSY, 503 and exit code 75",
+  async () => {
+    await using at = await world();
+    await stock(at);
+    const api = new Api((await at.larder.serve()).url);
+    {
+      await using _lock = await holdLock(at.larder.inHome("registry.sqlite"));
+      const startMs = performance.now();
+      const [answer, verb] = await Promise.all([
+        api.post("/api/models/download", { model: "acme/late", urls: [at.nginx.address("/none")] }),
+        at.larder.run("alias", "set", "acme/first", "prod", "1"),
+      ]);
+      expect(answer).toMatchObject({ status: 503, json: { code: "BUSY", retryable: true } });
+      expect([verb.code, verb.json]).toMatchObject([75, { error: { code: "BUSY" } }]);
+      expect(performance.now() - startMs).toBeLessThan(BUSY_MS * 3);
+    }
+    expect((await at.larder.run("alias", "set", "acme/first", "prod", "1")).code).toBe(0);
+  },
+  TIMEOUT_MS,
+);
 
 const DAMAGES: ReadonlyArray<readonly [name: string, damage: (path: string) => Promise<unknown>]> = [
   ["garbage in a page", (path) => overwrite(path, 4096, 8192)],
@@ -58,14 +72,19 @@ const DAMAGES: ReadonlyArray<readonly [name: string, damage: (path: string) => P
   ["deleted", (path) => rm(path)],
 ];
 
-testWith(["nginx", "openssl"], "P16 P17: a damaged registry is built again, with nothing downloaded", async () => {
-  await using at = await world();
-  const samples = await stock(at);
-  for (const [name, damage] of DAMAGES) {
-    await damage(at.larder.inHome("registry.sqlite"));
-    await expectEverything(at, samples, name);
-  }
-}, TIMEOUT_MS);
+testWith(
+  ["nginx", "openssl"],
+  "P16 P17: a damaged registry is built again, with nothing downloaded",
+  async () => {
+    await using at = await world();
+    const samples = await stock(at);
+    for (const [name, damage] of DAMAGES) {
+      await damage(at.larder.inHome("registry.sqlite"));
+      await expectEverything(at, samples, name);
+    }
+  },
+  TIMEOUT_MS,
+);
 
 testWith(["nginx", "openssl"], "P17: after kill -9 a log that is gone loses nothing", async () => {
   await using at = await world();
@@ -78,26 +97,47 @@ testWith(["nginx", "openssl"], "P17: after kill -9 a log that is gone loses noth
   await expectEverything(at, samples, "no log");
 }, TIMEOUT_MS);
 
-testWith(["nginx", "sqlite3"], "P19: a registry of a newer release exits 78 and no byte of the home changes", async () => {
-  await using at = await world();
-  await stock(at);
-  sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 99");
-  const before = await treeOf(at.larder.home);
-  const verbs = [["serve", "--port", "0"], ["list"], ["gc", "--grace", "0s"], ["token", "create", "--name", "x"]];
-  for (const argv of verbs) {
-    const { code, json } = await at.larder.run(...argv);
-    expect([argv, code, json]).toMatchObject([argv, 78, { error: { code: "SCHEMA_NEWER" } }]);
-    expect(await treeOf(at.larder.home)).toEqual(before);
-  }
-  sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 1");
-  expect((await at.larder.run("list")).json).toMatchObject({ total: 2 });
-}, TIMEOUT_MS);
+testWith(
+  ["nginx", "sqlite3"],
+  "P19: a registry of a newer release exits 78 and no byte of the home changes",
+  async () => {
+    await using at = await world();
+    await stock(at);
+    sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 99");
+    const before = await treeOf(at.larder.home);
+    const verbs = [["serve", "--port", "0"], ["list"], ["gc", "--grace", "0s"], [
+      "token",
+      "create",
+      "--name",
+      "x",
+    ]];
+    for (const argv of verbs) {
+      const { code, json } = await at.larder.run(...argv);
+      expect([argv, code, json]).toMatchObject([argv, 78, { error: { code: "SCHEMA_NEWER" } }]);
+      expect(await treeOf(at.larder.home)).toEqual(before);
+    }
+    sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 1");
+    expect((await at.larder.run("list")).json).toMatchObject({ total: 2 });
+  },
+  TIMEOUT_MS,
+);
 
 /** Two models, one of them of several chunks and with an alias. */
 async function stock({ larder, sample }: World): Promise<[Sample, Sample]> {
-  const samples: [Sample, Sample] = [await sample("first.bin", 2 * CHUNK + 17), await sample("second.bin", 70_000)];
+  const samples: [Sample, Sample] = [
+    await sample("first.bin", 2 * CHUNK + 17),
+    await sample("second.bin", 70_000),
+  ];
   for (const { name, address, digest } of samples) {
-    const { code } = await larder.run("pull", `${modelOf(name)}@1`, address, "--sha256", digest, "--alias", "prod");
+    const { code } = await larder.run(
+      "pull",
+      `${modelOf(name)}@1`,
+      address,
+      "--sha256",
+      digest,
+      "--alias",
+      "prod",
+    );
     expect(code).toBe(0);
   }
   return samples;

@@ -18,20 +18,27 @@ const STOP_MS = 5000;
 const SAME_SIGNAL_MS = 300;
 const TIMEOUT_MS = 60_000;
 
-testWith(["nginx", "curl"], "P05: SIGTERM lets a slow reader finish, refuses new ones and exits 0", async () => {
-  await using at = await world();
-  const big = await at.sample("big.bin", 48 * MIB);
-  await at.larder.run("pull", "acme/big@1", big.address);
-  const server = await at.larder.serve();
-  const out = join(at.path, "out.bin");
-  const reader = Bun.spawn(["curl", "-sS", "--limit-rate", "24M", "-o", out, fileUrl(server, big)]);
-  await waitUntil(() => Bun.file(out).size > MIB);
-  const stopped = server.stop("SIGTERM");
-  await waitUntil(() => fetch(`${server.url}/health/live`).then((answer) => answer.status === 503, () => true));
-  expect(await reader.exited).toBe(0);
-  expect(await opensslDigest(Bun.file(out))).toBe(big.digest);
-  expect(await stopped).toBe(0);
-}, TIMEOUT_MS);
+testWith(
+  ["nginx", "curl"],
+  "P05: SIGTERM lets a slow reader finish, refuses new ones and exits 0",
+  async () => {
+    await using at = await world();
+    const big = await at.sample("big.bin", 48 * MIB);
+    await at.larder.run("pull", "acme/big@1", big.address);
+    const server = await at.larder.serve();
+    const out = join(at.path, "out.bin");
+    const reader = Bun.spawn(["curl", "-sS", "--limit-rate", "24M", "-o", out, fileUrl(server, big)]);
+    await waitUntil(() => Bun.file(out).size > MIB);
+    const stopped = server.stop("SIGTERM");
+    await waitUntil(() =>
+      fetch(`${server.url}/health/live`).then((answer) => answer.status === 503, () => true)
+    );
+    expect(await reader.exited).toBe(0);
+    expect(await opensslDigest(Bun.file(out))).toBe(big.digest);
+    expect(await stopped).toBe(0);
+  },
+  TIMEOUT_MS,
+);
 
 testWith(["nginx"], "P05: SIGTERM under load answers wholly or not at all", async () => {
   await using at = await world();
@@ -63,47 +70,63 @@ testWith(["nginx"], "P05: a client that never reads holds SIGTERM up for shutdow
   expect(performance.now() - startMs).toBeLessThan(1000 + STOP_MS);
 }, TIMEOUT_MS);
 
-testWith(["nginx"], "P06: SIGTERM in a pull exits 0 within 5 s; the next server goes on by itself", async () => {
-  await using at = await world();
-  const big = await at.sample("big.bin", 64 * MIB);
-  const first = await at.larder.serve();
-  const id = await startSlowPull(at, first, big);
-  const startMs = performance.now();
-  expect(await first.stop("SIGTERM")).toBe(0);
-  expect(performance.now() - startMs).toBeLessThan(STOP_MS);
-  expect((await readdir(at.larder.inHome("incoming"))).sort()).toEqual([
-    `${big.digest}.journal`,
-    `${big.digest}.part`,
-  ]);
-  const second = await at.larder.serve();
-  expect(await new Api(second.url).follow(id)).toMatchObject({ state: "done", bytes_done: big.bytes.length });
-  await at.nginx.quiet();
-  const sent = (await at.nginx.requests("/big.bin")).reduce((sum, one) => sum + one.bytesSent, 0);
-  expect(sent - big.bytes.length).toBeLessThanOrEqual(CONNECTIONS * CHUNK);
-  expect(await opensslDigest(await fetch(fileUrl(second, big)))).toBe(big.digest);
-}, TIMEOUT_MS);
+testWith(
+  ["nginx"],
+  "P06: SIGTERM in a pull exits 0 within 5 s; the next server goes on by itself",
+  async () => {
+    await using at = await world();
+    const big = await at.sample("big.bin", 96 * MIB);
+    const first = await at.larder.serve();
+    const id = await startSlowPull(at, first, big);
+    const startMs = performance.now();
+    expect(await first.stop("SIGTERM")).toBe(0);
+    expect(performance.now() - startMs).toBeLessThan(STOP_MS);
+    expect((await readdir(at.larder.inHome("incoming"))).sort()).toEqual([
+      `${big.digest}.journal`,
+      `${big.digest}.part`,
+    ]);
+    const second = await at.larder.serve();
+    expect(await new Api(second.url).follow(id)).toMatchObject({
+      state: "done",
+      bytes_done: big.bytes.length,
+    });
+    await at.nginx.quiet();
+    const sent = (await at.nginx.requests("/big.bin")).reduce((sum, one) => sum + one.bytesSent, 0);
+    expect(sent - big.bytes.length).toBeLessThanOrEqual(CONNECTIONS * CHUNK);
+    expect(await opensslDigest(await fetch(fileUrl(second, big)))).toBe(big.digest);
+  },
+  TIMEOUT_MS,
+);
 
-testWith(["nginx"], "P07: a second SIGTERM ends it at once; nothing is lost and the pull goes on", async () => {
-  await using at = await world();
-  const server = await serveBig(at);
-  const other = await at.sample("other.bin", 64 * MIB);
-  const id = await startSlowPull(at, server, other, "acme/other");
-  await using _stuck = await stuckReader(server);
-  const stopped = server.stop("SIGTERM");
-  await waitUntil(() => server.log.includes("Stopping after"));
-  // The same signal at once is one that came twice.
-  await Bun.sleep(SAME_SIGNAL_MS);
-  expect(server.child.exitCode).toBeNull();
-  const startMs = performance.now();
-  server.child.kill("SIGTERM");
-  expect(await stopped).toBe(143);
-  expect(performance.now() - startMs).toBeLessThan(1000);
-  expect(await blobFaults(at.larder.home)).toEqual([]);
-  expect(await at.larder.run("verify")).toMatchObject({ code: 0, json: { result: { intact: 1, damaged: [] } } });
-  const next = await at.larder.serve();
-  expect(await new Api(next.url).follow(id)).toMatchObject({ state: "done" });
-  expect(await opensslDigest(await fetch(fileUrl(next, other, "acme/other")))).toBe(other.digest);
-}, TIMEOUT_MS);
+testWith(
+  ["nginx"],
+  "P07: a second SIGTERM ends it at once; nothing is lost and the pull goes on",
+  async () => {
+    await using at = await world();
+    const server = await serveBig(at);
+    const other = await at.sample("other.bin", 96 * MIB);
+    const id = await startSlowPull(at, server, other, "acme/other");
+    await using _stuck = await stuckReader(server);
+    const stopped = server.stop("SIGTERM");
+    await waitUntil(() => server.log.includes("Stopping after"));
+    // The same signal at once is one that came twice.
+    await Bun.sleep(SAME_SIGNAL_MS);
+    expect(server.child.exitCode).toBeNull();
+    const startMs = performance.now();
+    server.child.kill("SIGTERM");
+    expect(await stopped).toBe(143);
+    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(await blobFaults(at.larder.home)).toEqual([]);
+    expect(await at.larder.run("verify")).toMatchObject({
+      code: 0,
+      json: { result: { intact: 1, damaged: [] } },
+    });
+    const next = await at.larder.serve();
+    expect(await new Api(next.url).follow(id)).toMatchObject({ state: "done" });
+    expect(await opensslDigest(await fetch(fileUrl(next, other, "acme/other")))).toBe(other.digest);
+  },
+  TIMEOUT_MS,
+);
 
 function fileUrl(server: Server, file: Sample, model = "acme/big"): string {
   return `${server.url}/api/files/${model}/1/${file.name}`;
@@ -116,14 +139,14 @@ async function serveBig(at: World, argv: readonly string[] = []): Promise<Server
   return await at.larder.serve(argv);
 }
 
-/** A pull at 5 MB/s a connection, of which about a third has come. Gives its id. */
+/** A pull at 20 MB/s a connection, of which about a third has come. Gives its id. */
 async function startSlowPull(at: World, server: Server, file: Sample, model = "acme/big"): Promise<string> {
   const api = new Api(server.url);
   const { json } = await api.post("/api/models/download", {
     model,
     revision: "1",
     sha256: file.digest,
-    urls: [at.nginx.address(`/${file.name}`, 5_000_000)],
+    urls: [at.nginx.address(`/${file.name}`, 20_000_000)],
   });
   await waitUntil(async () => {
     const { bytes_done } = (await api.get(`/api/pulls/${json.id}`)).json;

@@ -5,7 +5,9 @@ import { join } from "node:path";
 /** Every entry of a folder: its kind, its permissions and the digest of what it holds. Two equal ones are the same to the byte. */
 export async function treeOf(folder: string): Promise<Record<string, string>> {
   const names = (await readdir(folder, { recursive: true })).sort();
-  const entries = await Promise.all(names.map(async (name) => [name, await entryOf(join(folder, name))] as const));
+  const entries = await Promise.all(
+    names.map(async (name) => [name, await entryOf(join(folder, name))] as const),
+  );
   return Object.fromEntries(entries);
 }
 

@@ -50,30 +50,39 @@ export class Place implements AsyncDisposable {
   /** Starts the executable with nothing of this process's environment but the way to other programs. */
   spawn(argv: readonly string[], options: RunOptions = {}): Child {
     const command = [options.program ?? this.program, ...argv];
-    const child = Bun.spawn(options.shell === undefined ? command : ["sh", "-c", options.shell, "sh", ...command], {
-      stdio: ["ignore", "pipe", "pipe"],
-      cwd: options.cwd ?? this.path,
-      env: {
-        PATH: process.env["PATH"],
-        HOME: this.path,
-        LARDER_HOME: this.home,
-        LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
-        ...options.env,
+    const child = Bun.spawn(
+      options.shell === undefined ? command : ["sh", "-c", options.shell, "sh", ...command],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        cwd: options.cwd ?? this.path,
+        env: {
+          PATH: process.env["PATH"],
+          HOME: this.path,
+          LARDER_HOME: this.home,
+          LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
+          ...options.env,
+        },
       },
-    });
+    );
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
     return child;
   }
 
   /** Runs a verb with `--json` to its end. */
-  async run(...argv: readonly string[]): Promise<VerbResult> {
-    return await resultOf(this.spawn([...argv, "--json"]));
+  run(...argv: readonly string[]): Promise<VerbResult> {
+    return this.runWith({}, ...argv);
+  }
+
+  async runWith(options: RunOptions, ...argv: readonly string[]): Promise<VerbResult> {
+    return await resultOf(this.spawn([...argv, "--json"], options));
   }
 
   /** Starts a server on a free port; it may not have begun to listen yet, and may never do so. */
   launch(argv: readonly string[] = [], options: RunOptions = {}): Server {
-    return new Server(this.spawn(["serve", "--port", "0", "--log-format", "json", "--json", ...argv], options));
+    return new Server(
+      this.spawn(["serve", "--port", "0", "--log-format", "json", "--json", ...argv], options),
+    );
   }
 
   /** Starts a server and waits until it listens. */

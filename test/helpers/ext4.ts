@@ -25,7 +25,9 @@ export function testOnExt4(
 ): void {
   const reason = "needs root on Linux, losetup and mkfs.ext4 to mount a file system";
   const canRun = canMount() && findTool("losetup") !== undefined && findTool("mkfs.ext4") !== undefined;
-  if (!canRun && process.env["LARDER_TEST_REQUIRE_TOOLS"] !== "1") return test.skip(`${name} (${reason})`, () => {});
+  if (!canRun && process.env["LARDER_TEST_REQUIRE_TOOLS"] !== "1") {
+    return test.skip(`${name} (${reason})`, () => {});
+  }
   test(name, async () => {
     if (!canRun) throw new Error(`Cannot test: ${reason}`);
     await using folder = await tempFolder();

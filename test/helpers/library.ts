@@ -34,6 +34,8 @@ export interface TestLibraryOptions {
   readonly allowOrigins?: readonly string[];
   readonly tuning?: Partial<TransferTuning>;
   readonly headersMs?: number;
+  /** Of one pull; default 4. */
+  readonly connections?: number;
   readonly settings?: Partial<LibrarySettings>;
 }
 
@@ -59,7 +61,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     },
     tuning: { ...FAST_TUNING, ...options.tuning },
     rateBytesPerS: 0,
-    connections: 4,
+    connections: options.connections ?? 4,
   });
   const library = createLibrary({
     registry,
@@ -68,7 +70,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     events,
     clock: systemClock,
     settings: {
-      limits: { rate_bytes_per_s: 0, pulls_at_once: 3, connections_per_pull: 4 },
+      limits: { rate_bytes_per_s: 0, pulls_at_once: 3, connections_per_pull: options.connections ?? 4 },
       decompressBytesMax: 1024 * 1024 * 1024,
       gcGraceS: 3600,
       repairWaitMs: 5000,

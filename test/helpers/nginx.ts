@@ -78,7 +78,9 @@ export class Nginx implements AsyncDisposable {
 
 /** One process, nothing outside its folder. The first part of a path below /at/ is the limit of that answer. */
 function configuration(port: number, root: string): string {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path temp;`);
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) =>
+    `${name}_temp_path temp;`
+  );
   return `
     daemon off;
     master_process off;
