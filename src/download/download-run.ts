@@ -93,13 +93,13 @@ export class DownloadRun {
     this.#bad = Promise.withResolvers();
     this.#rewritten = [];
     if (totalBytes !== undefined && chunkCount(totalBytes) <= 1) return;
-    const known = this.request.chunks ?? [];
     // What an earlier follower still says is about bytes that are gone.
     const ifCurrent = (tell: () => void) => {
       if (this.#follower === follower) tell();
     };
     const follower = this.sink.follow({
-      recorded: new Map([...recorded, ...known.entries()]),
+      recorded: new Map(recorded),
+      expected: new Map((this.request.chunks ?? []).entries()),
       onChunk: (index, digest) => ifCurrent(() => this.thread.send("hashed", this.id, index, digest)),
       onBadChunk: (index) => ifCurrent(() => this.#noteBad(index)),
     });
@@ -214,8 +214,10 @@ export class DownloadRun {
     return first === undefined || !mayMix ? mirrors : [...others, first];
   }
 
-  #matches(outcome: DownloadOutcome): boolean {
-    return this.request.digest === undefined || outcome.digest === this.request.digest;
+  #matches({ digest, chunkDigests }: DownloadOutcome): boolean {
+    const { chunks } = this.request;
+    if (this.request.digest !== undefined && digest !== this.request.digest) return false;
+    return chunks === undefined || Buffer.compare(chunkDigests, packDigests(chunks)) === 0;
   }
 
   /** Once more from zero, from one mirror: first those that gave nothing of the wrong bytes. */

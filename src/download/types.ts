@@ -15,6 +15,7 @@ export interface DownloadSink {
   readonly journalFd: number;
   follow(options: {
     readonly recorded?: ReadonlyMap<number, Digest>;
+    readonly expected?: ReadonlyMap<number, Digest>;
     readonly onChunk?: (index: number, digest: Digest) => void;
     readonly onBadChunk?: (index: number) => void;
   }): SinkFollower;

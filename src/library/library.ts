@@ -3,6 +3,7 @@ import type { TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
 import { describe, listModels } from "./describe.ts";
 import { FileFetcher } from "./file-fetcher.ts";
+import { FileLookup } from "./file-lookup.ts";
 import { collectGarbage } from "./gc.ts";
 import { health } from "./health.ts";
 import { importPath, planImport } from "./import-path.ts";
@@ -32,6 +33,7 @@ export function createLibrary(
 ): Library & { ensureFileToken(secret: string): Promise<void> } {
   const { registry, store, downloader, events, clock, settings } = deps;
   const stopping = new AbortController();
+  const lookup = new FileLookup(registry);
   const versions = new VersionWriter(deps);
   const fetcher = new FileFetcher({
     registry,
@@ -62,6 +64,7 @@ export function createLibrary(
   const serving = {
     registry,
     store,
+    lookup,
     repair,
     quarantine,
     repairWaitMs: settings.repairWaitMs,
@@ -127,7 +130,7 @@ export function createLibrary(
     ensureFileToken: (secret) => tokens.ensureFileToken(secret),
 
     health: () => health({ registry, store, version: settings.version, pullsRunning: pulls.runningCount }),
-    hasModel: (model) => registry.hasModel(model),
+    hasModel: (model) => lookup.hasModel(model),
     serveFile: (model, versionOrAlias, path) => serveFile(serving, model, versionOrAlias, path),
     scopesOf: (secret) => tokens.scopesOf(secret),
     isOpen: () => tokens.isOpen(),

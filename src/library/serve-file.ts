@@ -1,7 +1,7 @@
 import { type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
 import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import { resolveVersion } from "./names.ts";
+import type { FileLookup } from "./file-lookup.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Repair } from "./repair.ts";
 import type { ServedFile } from "./types.ts";
@@ -10,7 +10,8 @@ const RETRY_AFTER_S = 5;
 const log = logger("files");
 
 export interface ServeFileDeps {
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, "findBlob">;
+  readonly lookup: Pick<FileLookup, "find">;
   readonly store: Pick<BlobStore, "open">;
   readonly repair: Pick<Repair, "blob">;
   readonly quarantine: Pick<Quarantine, "takeOut">;
@@ -26,8 +27,7 @@ export function serveFile(
   versionOrAlias: string,
   path: string,
 ): ServedFile | Promise<ServedFile> {
-  const version = resolveVersion(deps.registry, model, versionOrAlias);
-  const file = deps.registry.findFile(model, version, path);
+  const { version, file } = deps.lookup.find(model, versionOrAlias, path);
   if (file === undefined) {
     throw new LarderError(
       "FILE_NOT_FOUND",

@@ -10,6 +10,8 @@ export const ADMIN_FILE_TOKEN = "admin.token";
 
 /** Secrets are shown once and kept as digests. */
 export class Tokens {
+  #isOpen: boolean | undefined;
+
   constructor(
     private readonly registry: Registry,
     private readonly clock: Clock,
@@ -47,7 +49,7 @@ export class Tokens {
         hint: "See `larder token list`.",
       });
     }
-    await this.mirror(this.registry.listTokens());
+    await this.#changed();
   }
 
   /**
@@ -61,9 +63,14 @@ export class Tokens {
     return row.scopes as readonly Scope[];
   }
 
-  /** True until a user makes a token. */
+  /** True until a user makes a token. Asked at every request without one, so it is read again only after a change. */
   isOpen(): boolean {
-    return this.registry.listTokens().every(({ name }) => name === ADMIN_FILE_TOKEN);
+    return this.#isOpen ??= this.registry.listTokens().every(({ name }) => name === ADMIN_FILE_TOKEN);
+  }
+
+  async #changed(): Promise<void> {
+    this.#isOpen = undefined;
+    await this.mirror(this.registry.listTokens());
   }
 
   async #put(
@@ -82,7 +89,7 @@ export class Tokens {
       ...expires,
     };
     await this.registry.putToken(row);
-    await this.mirror(this.registry.listTokens());
+    await this.#changed();
     return { ...view(row), token: secret };
   }
 }

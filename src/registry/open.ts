@@ -11,6 +11,7 @@ import { type Migration, MIGRATIONS, schemaVersion } from "./schema.ts";
 import { damageError, isDamage } from "./sqlite-error.ts";
 import { markClosed, markDamaged, markOpen } from "./state-file.ts";
 import type { ChunkMatch, Registry } from "./types.ts";
+import type { WriteOps } from "./write-ops.ts";
 import { registryWrites, type Submit } from "./writes.ts";
 
 export interface OpenRegistryOptions {
@@ -61,11 +62,13 @@ export async function openSound(options: OpenRegistryOptions): Promise<Registry>
     const damage = new DamageNote(path);
     const reads = openReadConnection(path, damage);
     markOpen(path);
-    const submit = submitter(worker, damage);
+    const changes = new Changes();
+    const submit = submitter(worker, damage, changes);
     const findChunks = (wanted: readonly string[]) => worker.call<ChunkMatch[]>("findChunks", [wanted]);
     return {
       ...registryReads(reads, schemaVersion(migrations)),
       ...registryWrites({ submit, findChunks, nowS: () => clock.nowS() }),
+      generation: () => changes.count,
       close: once(() => closeAll(reads, worker, damage)),
     };
   } catch (error) {
@@ -84,6 +87,7 @@ function openReadonly(path: string, schema: number, found: number): Registry {
   return {
     ...registryReads(reads, schema),
     ...registryWrites({ submit: refuse, findChunks: () => Promise.resolve([]), nowS: () => 0 }),
+    generation: () => 0,
     close: once(async () => reads.close()),
   };
 }
@@ -105,7 +109,19 @@ class DamageNote {
   }
 }
 
-function submitter(worker: WorkerClient, damage: DamageNote): Submit {
+/** Counts the changes that may turn the answer to a read into another one. */
+class Changes {
+  count = 0;
+
+  note(name: keyof WriteOps): void {
+    if (!SILENT.has(name)) this.count++;
+  }
+}
+
+/** History and times of verification: no name, digest or state depends on them. */
+const SILENT: ReadonlySet<keyof WriteOps> = new Set<keyof WriteOps>(["putPull", "setVerified"]);
+
+function submitter(worker: WorkerClient, damage: DamageNote, changes: Changes): Submit {
   let waiting = 0;
   return async (name, args, { durable } = { durable: true }) => {
     if (waiting >= WRITES_WAITING_MAX) throw tooManyError();
@@ -117,6 +133,7 @@ function submitter(worker: WorkerClient, damage: DamageNote): Submit {
       throw error;
     } finally {
       waiting--;
+      changes.note(name);
     }
   };
 }

@@ -178,6 +178,11 @@ export interface Registry {
     readonly blobBytes: number;
   };
 
+  /**
+   * Grows whenever a write ended that may have changed a name, a digest or a state: what was read at the same number still holds.
+   */
+  generation(): number;
+
   recordBlob(
     blob: { readonly digest: Digest; readonly sizeBytes: number; readonly chunkDigests?: Uint8Array },
   ): Promise<void>;

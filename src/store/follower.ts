@@ -18,7 +18,12 @@ export class Follower implements PartFollower {
     private readonly thread: WorkerClient<HashEvent>,
     private readonly options: FollowOptions,
   ) {
-    const request: FollowRequest = { id, fd, recorded: [...options.recorded ?? []] };
+    const request: FollowRequest = {
+      id,
+      fd,
+      recorded: [...options.recorded ?? []],
+      expected: [...options.expected ?? []],
+    };
     this.#result = thread.call<Taken>("follow", [request]);
     this.stopped = this.#result.then(() => {}, () => {});
   }

@@ -7,6 +7,7 @@ import { HashState } from "./hash-state.ts";
 export class FollowJob {
   readonly #state = new HashState();
   readonly #recorded: Map<number, Digest>;
+  readonly #expected: ReadonlyMap<number, Digest>;
   #mark: Sha256 | undefined;
   #frontBytes = 0;
   #sizeBytes: number | undefined;
@@ -21,6 +22,7 @@ export class FollowJob {
     private readonly emit: (event: HashEvent) => void,
   ) {
     this.#recorded = new Map(request.recorded);
+    this.#expected = new Map(request.expected);
   }
 
   advance(frontBytes: number): void {
@@ -66,7 +68,7 @@ export class FollowJob {
 
   #step(): void {
     const { positionBytes, chunkIndex, chunkLeftBytes } = this.#state;
-    if (this.#mark === undefined && this.#recorded.has(chunkIndex)) this.#mark = this.#state.mark();
+    if (this.#mark === undefined && this.#wanted(chunkIndex) !== undefined) this.#mark = this.#state.mark();
     const bytes = this.reader.read(
       this.request.fd,
       positionBytes,
@@ -95,17 +97,22 @@ export class FollowJob {
   #endChunk(): void {
     const index = this.#state.chunkIndex;
     const digest = this.#state.endChunk();
-    const recorded = this.#recorded.get(index);
+    const wanted = this.#wanted(index);
+    // Written again, a chunk may be another one than what an earlier process saw.
     this.#recorded.delete(index);
     const mark = this.#mark;
     this.#mark = undefined;
-    if (mark !== undefined && recorded !== digest) {
+    if (mark !== undefined && wanted !== digest) {
       this.#state.rewind(mark);
       this.#badChunk = index;
       this.emit({ type: "bad", id: this.request.id, index });
     } else {
       this.emit({ type: "chunk", id: this.request.id, index, digest });
     }
+  }
+
+  #wanted(index: number): Digest | undefined {
+    return this.#expected.get(index) ?? this.#recorded.get(index);
   }
 
   #refuseEnd(): void {

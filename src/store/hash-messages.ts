@@ -5,6 +5,7 @@ export interface FollowRequest {
   readonly id: number;
   readonly fd: number;
   readonly recorded: ReadonlyArray<readonly [index: number, digest: Digest]>;
+  readonly expected: ReadonlyArray<readonly [index: number, digest: Digest]>;
 }
 
 /** A run of chunks of one blob, to be compared with digests that are known. */

@@ -35,9 +35,11 @@ export interface PartFollower {
 export interface FollowOptions {
   /** Chunks of an earlier process with the digests that it recorded: they are checked again on the way. */
   readonly recorded?: ReadonlyMap<number, Digest>;
+  /** What chunks have to be, by somebody who knows: they are checked each time, also after they were written again. */
+  readonly expected?: ReadonlyMap<number, Digest>;
   /** A chunk was hashed. Called in order of index. */
   readonly onChunk?: (index: number, digest: Digest) => void;
-  /** A recorded chunk does not have its recorded digest (a power cut lost it): write it again, then call `chunkRewritten`. */
+  /** A chunk does not have its recorded digest (a power cut lost it) or the expected one: write it again, then call `chunkRewritten`. */
   readonly onBadChunk?: (index: number) => void;
 }
 

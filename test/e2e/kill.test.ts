@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- the seed to repeat a run with, and what it measured, are for whoever runs it
 import { expect } from "bun:test";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";

@@ -71,6 +71,27 @@ test("a recorded chunk with other bytes is reported, and hashed again when it wa
   }
 });
 
+test("an expected chunk is reported as often as it is wrong", async () => {
+  await using home = await openStore();
+  const bytes = testBytes(2 * CHUNK);
+  const expected = new Map(unpackDigests(chunkDigestsOf(bytes)).map((digest, index) => [index, digest]));
+  const wrong = bytes.slice();
+  wrong[CHUNK] = (wrong[CHUNK] ?? 0) ^ 1;
+  const part = await openWith(home.store, wrong);
+  const reported: number[] = [];
+  const follower = part.follow({
+    expected,
+    onBadChunk: (index) => {
+      reported.push(index);
+      if (reported.length === 3) writeSync(part.fd, bytes, CHUNK, CHUNK, CHUNK);
+      follower.chunkRewritten(index);
+    },
+  });
+  expect((await follower.finish(bytes.byteLength)).digest).toBe(digestOf(bytes));
+  expect(reported).toEqual([1, 1, 1]);
+  await part.discard();
+});
+
 test("several followers share a thread without waiting for each other's end", async () => {
   await using home = await openStore({ threads: 1 });
   const stalled = await openWith(home.store, testBytes(CHUNK));
