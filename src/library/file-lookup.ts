@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { LocatedFile, Registry } from "../registry/index.ts";
 import { resolveVersion } from "./names.ts";
+import type { ServedFile } from "./types.ts";
 
 const ENTRIES_MAX = 10_000;
 
@@ -8,6 +9,9 @@ const ENTRIES_MAX = 10_000;
 export interface FoundFile {
   readonly version: string;
   readonly file: LocatedFile | undefined;
+  /** The answer that this led to last, and when its bytes were looked at. */
+  served: ServedFile | undefined;
+  servedAtMs: number;
 }
 
 /** Answers again what the registry answered before, for as long as nothing in it has changed. */
@@ -25,7 +29,8 @@ export class FileLookup {
     const known = this.#files.get(key);
     if (known !== undefined) return known;
     const version = resolveVersion(this.registry, model, versionOrAlias);
-    const found = { version, file: this.registry.findFile(model, version, path) };
+    const file = this.registry.findFile(model, version, path);
+    const found: FoundFile = { version, file, served: undefined, servedAtMs: 0 };
     this.#files.set(key, found);
     return found;
   }

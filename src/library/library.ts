@@ -65,6 +65,7 @@ export function createLibrary(
     registry,
     store,
     lookup,
+    clock,
     repair,
     quarantine,
     repairWaitMs: settings.repairWaitMs,

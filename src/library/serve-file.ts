@@ -1,4 +1,4 @@
-import { type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
+import { type Clock, type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
 import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { FileLookup } from "./file-lookup.ts";
@@ -7,6 +7,8 @@ import type { Repair } from "./repair.ts";
 import type { ServedFile } from "./types.ts";
 
 const RETRY_AFTER_S = 5;
+/** How long a file that was found whole on disk is taken to be so: under load the look costs more than the answer. */
+const RECHECK_MS = 100;
 const log = logger("files");
 
 export interface ServeFileDeps {
@@ -15,6 +17,7 @@ export interface ServeFileDeps {
   readonly store: Pick<BlobStore, "open">;
   readonly repair: Pick<Repair, "blob">;
   readonly quarantine: Pick<Quarantine, "takeOut">;
+  readonly clock: Pick<Clock, "monotonicMs">;
   readonly repairWaitMs: number;
   /** Ends background repairs when the library closes. */
   readonly signal: AbortSignal;
@@ -27,7 +30,10 @@ export function serveFile(
   versionOrAlias: string,
   path: string,
 ): ServedFile | Promise<ServedFile> {
-  const { version, file } = deps.lookup.find(model, versionOrAlias, path);
+  const found = deps.lookup.find(model, versionOrAlias, path);
+  const nowMs = deps.clock.monotonicMs();
+  if (found.served !== undefined && nowMs - found.servedAtMs < RECHECK_MS) return found.served;
+  const { version, file } = found;
   if (file === undefined) {
     throw new LarderError(
       "FILE_NOT_FOUND",
@@ -41,7 +47,14 @@ export function serveFile(
   const immutable = version === versionOrAlias;
   if (file.state !== "intact") return afterRepair(deps, file.digest, undefined, { version, immutable });
   try {
-    return { digest: file.digest, ...deps.store.open(file.digest, file.sizeBytes), version, immutable };
+    found.served = {
+      digest: file.digest,
+      ...deps.store.open(file.digest, file.sizeBytes),
+      version,
+      immutable,
+    };
+    found.servedAtMs = nowMs;
+    return found.served;
   } catch (error) {
     if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
     const found = error.code === "BLOB_MISSING" ? "missing" : "damaged";

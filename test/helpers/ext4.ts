@@ -1,4 +1,5 @@
 import { test } from "bun:test";
+import { existsSync } from "node:fs";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { tempFolder } from "./temp-folder.ts";
@@ -24,7 +25,8 @@ export function testOnExt4(
   timeoutMs?: number,
 ): void {
   const reason = "needs root on Linux, losetup and mkfs.ext4 to mount a file system";
-  const canRun = canMount() && findTool("losetup") !== undefined && findTool("mkfs.ext4") !== undefined;
+  const canRun = canMount() && existsSync("/dev/loop-control") && findTool("losetup") !== undefined &&
+    findTool("mkfs.ext4") !== undefined;
   if (!canRun && process.env["LARDER_TEST_REQUIRE_TOOLS"] !== "1") {
     return test.skip(`${name} (${reason})`, () => {});
   }
