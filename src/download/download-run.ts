@@ -31,6 +31,7 @@ export class DownloadRun {
   #bad = Promise.withResolvers<void>();
   #pendingBad: number[] = [];
   #failure: unknown;
+  #bytes: Uint8Array | undefined;
   #beginning: Promise<void> = Promise.resolve();
   #bytesFetched = 0;
   #chunksFetched = 0;
@@ -38,10 +39,12 @@ export class DownloadRun {
   constructor(
     private readonly id: number,
     private readonly request: DownloadRequest,
-    private readonly sink: DownloadSink,
+    private readonly sink: DownloadSink | undefined,
     private readonly scores: MirrorScores,
     private readonly thread: TransferThread,
-  ) {}
+  ) {
+    this.#totalBytes = request.sizeBytes;
+  }
 
   async complete(): Promise<DownloadOutcome> {
     const mirrors = this.scores.order(this.request.mirrors);
@@ -55,6 +58,11 @@ export class DownloadRun {
       await this.#beginning;
       this.#follower?.cancel();
     }
+  }
+
+  /** The file itself after {@link complete}, when there is no sink. */
+  get bytes(): Uint8Array {
+    return this.#bytes ?? new Uint8Array();
   }
 
   onEvent(event: TransferEvent): void {
@@ -97,7 +105,7 @@ export class DownloadRun {
     const ifCurrent = (tell: () => void) => {
       if (this.#follower === follower) tell();
     };
-    const follower = this.sink.follow({
+    const follower = this.sink?.follow({
       recorded: new Map(recorded),
       expected: new Map((this.request.chunks ?? []).entries()),
       onChunk: (index, digest) => ifCurrent(() => this.thread.send("hashed", this.id, index, digest)),
@@ -147,8 +155,7 @@ export class DownloadRun {
     if (this.#failure !== undefined) throw this.#failure;
     const result = await this.thread.start({
       id: this.id,
-      fd: sink.fd,
-      journalFd: sink.journalFd,
+      ...(sink === undefined ? {} : { files: { fd: sink.fd, journalFd: sink.journalFd } }),
       mirrors: pass.mirrors,
       ...(request.digest === undefined ? {} : { digest: request.digest }),
       ...(request.sizeBytes === undefined ? {} : { sizeBytes: request.sizeBytes }),
@@ -167,6 +174,7 @@ export class DownloadRun {
         : new Error("the transfer ended without a reason");
     }
     this.#chunksFetched += result.outcome.chunksFetched;
+    this.#bytes = result.outcome.bytes;
     return result.outcome;
   }
 

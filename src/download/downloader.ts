@@ -32,6 +32,24 @@ class ThreadedDownloader implements Downloader {
   }
 
   async download(request: DownloadRequest, sink: DownloadSink): Promise<DownloadOutcome> {
+    return await this.#run(request, sink, (run) => run.complete());
+  }
+
+  async downloadSmall(
+    request: DownloadRequest & { readonly sizeBytes: number },
+  ): Promise<DownloadOutcome & { readonly bytes: Uint8Array }> {
+    return await this.#run(
+      request,
+      undefined,
+      async (run) => ({ ...await run.complete(), bytes: run.bytes }),
+    );
+  }
+
+  async #run<T>(
+    request: DownloadRequest,
+    sink: DownloadSink | undefined,
+    work: (run: DownloadRun) => Promise<T>,
+  ): Promise<T> {
     request.signal.throwIfAborted();
     const id = this.#nextId++;
     const run = new DownloadRun(id, request, sink, this.#scores, {
@@ -40,7 +58,7 @@ class ThreadedDownloader implements Downloader {
     });
     this.#runs.set(id, run);
     try {
-      return await run.complete();
+      return await work(run);
     } finally {
       this.#runs.delete(id);
     }

@@ -17,6 +17,9 @@ const READ_BYTES = 1024 * 1024;
 /** 20,000 chunks (100 GB) written and hashed take 1.8 MB. */
 const JOURNAL_BYTES_MAX = 256 * 1024 * 1024;
 
+/** What a transfer writes to. */
+export type TransferPart = Pick<PartFile, keyof PartFile>;
+
 /** A part and its journal, by descriptor, from the thread that writes them. */
 export class PartFile {
   #hintedBytes = 0;

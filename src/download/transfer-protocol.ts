@@ -13,8 +13,8 @@ export interface TransferSetup {
 /** One run over a part. Structured-cloned to the worker. */
 export interface TransferJob {
   readonly id: number;
-  readonly fd: number;
-  readonly journalFd: number;
+  /** Descriptors of the part and its journal; absent for a small file that is answered with its bytes. */
+  readonly files?: { readonly fd: number; readonly journalFd: number };
   readonly mirrors: readonly string[];
   readonly digest?: Digest;
   readonly sizeBytes?: number;
@@ -34,6 +34,8 @@ export interface TransferOutcome {
   readonly totalBytes: number;
   /** Of a file that is one chunk at most; longer ones are hashed by the follower. */
   readonly digest?: Digest;
+  /** The whole file, when the job named no descriptors. */
+  readonly bytes?: Uint8Array;
   readonly bytesFetched: number;
   readonly chunksFetched: number;
   /** Indexes of the mirrors that bytes came from. */

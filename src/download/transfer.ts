@@ -5,7 +5,7 @@ import { RestartError, type RestartReason, sizeMismatch, upstreamChanged } from 
 import type { JournalHeader } from "./journal.ts";
 import { type LaneHost, Lanes } from "./lanes.ts";
 import { askMirrors, type TriesFor } from "./mirror-rounds.ts";
-import type { PartFile } from "./part-file.ts";
+import type { TransferPart } from "./part-file.ts";
 import type { Offer } from "./response-check.ts";
 import { decidesByDigest, findResumePoint } from "./resume.ts";
 import type { TransferJob, TransferOutcome } from "./transfer-protocol.ts";
@@ -42,7 +42,7 @@ export interface TransferHooks {
 }
 
 export type TransferDeps = LaneHost["deps"] & {
-  readonly part: PartFile;
+  readonly part: TransferPart;
   /** Digest of the kernel's boot id, where there is one. */
   readonly boot: Digest | undefined;
   readonly hooks: TransferHooks;
@@ -88,10 +88,10 @@ export class Transfer implements LaneHost {
     return this.#finish();
   }
 
-  /** Progress of the follower: noted in the journal, and the brake of the lanes. */
+  /** Progress of the follower: noted in the journal, if the length is known and there is one, and the brake of the lanes. */
   noteHashed(index: number, digest: Digest): void {
     this.hashedBytes = Math.max(this.hashedBytes, (index + 1) * CHUNK_BYTES);
-    this.deps.part.noteHashed(index, digest);
+    if (this.map !== undefined) this.deps.part.noteHashed(index, digest);
   }
 
   /** Called by a lane with checked headers, before it takes bytes. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type Digest, isLarderError, LarderError, serveWorker, sha256, systemClock } from "../core/index.ts";
 import { createNetClient } from "../net/index.ts";
 import type { ConnectionLimit } from "./lanes.ts";
+import { MemoryPart } from "./memory-part.ts";
 import { PartFile } from "./part-file.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Transfer, type TransferBegin, type TransferDeps } from "./transfer.ts";
@@ -44,7 +45,9 @@ class TransferThread {
     this.#running.set(job.id, running);
     const { transfer, controller } = running;
     try {
-      return { ok: true, outcome: await transfer.run() };
+      const outcome = await transfer.run();
+      const { part } = transfer.deps;
+      return { ok: true, outcome: part instanceof MemoryPart ? { ...outcome, bytes: part.bytes } : outcome };
     } catch (error) {
       if (!isLarderError(error) && !controller.signal.aborted) throw error;
       return {
@@ -86,10 +89,10 @@ class TransferThread {
     const controller = new AbortController();
     const transfer = new Transfer(job, {
       ...this.#shared,
-      part: new PartFile(job.fd, job.journalFd, this.#writeback),
+      part: job.files ? new PartFile(job.files.fd, job.files.journalFd, this.#writeback) : new MemoryPart(),
       connectionLimit: this.#limitOf(job.group),
       hooks: {
-        begin: (begin) => this.#announce(running, begin),
+        begin: (begin) => job.files ? this.#announce(running, begin) : Promise.resolve(),
         report: (report) => this.emit({ type: "progress", job: job.id, ...report }),
       },
     }, controller.signal);

@@ -101,6 +101,14 @@ export interface Downloader {
    * NO_SPACE, READONLY, IO; the signal's reason when it aborts.
    */
   download(request: DownloadRequest, sink: DownloadSink): Promise<DownloadOutcome>;
+  /**
+   * Fetches a file into memory: for small files of known length, whose parts and journals would cost more than their bytes.
+   *
+   * @throws {LarderError} As {@link download}.
+   */
+  downloadSmall(
+    request: DownloadRequest & { readonly sizeBytes: number },
+  ): Promise<DownloadOutcome & { readonly bytes: Uint8Array }>;
   setRate(bytesPerS: number): void;
   /** Takes effect while downloads run. */
   setConnections(connections: number): void;

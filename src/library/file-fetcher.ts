@@ -35,13 +35,16 @@ const WORTHLESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "DECOMPRESS_LIMIT",
 ]);
 
+/** Files of a known length up to this have no part on disk: to fetch them again costs less than to resume them. */
+const SMALL_BYTES_MAX = 1024 * 1024;
+
 /** Makes one file a blob: present, resumed, copied chunk by chunk, fetched, decompressed; then committed and recorded. */
 export class FileFetcher {
   constructor(
     private readonly deps: {
       readonly registry: Pick<Registry, "findBlob" | "recordBlob" | "findChunks">;
-      readonly store: Pick<BlobStore, "open" | "openPart" | "pin" | "reserve" | "blobPath">;
-      readonly downloader: Pick<Downloader, "download" | "decompress">;
+      readonly store: Pick<BlobStore, "open" | "openPart" | "put" | "pin" | "reserve" | "blobPath">;
+      readonly downloader: Pick<Downloader, "download" | "downloadSmall" | "decompress">;
       readonly decompressBytesMax: number;
     },
   ) {}
@@ -77,7 +80,31 @@ export class FileFetcher {
     return { digest, sizeBytes, bytesFetched: 0, chunksFetched: 0, release: this.deps.store.pin(digest) };
   }
 
+  /** Most bytes at once are fetches in progress times {@link SMALL_BYTES_MAX}. */
+  async #fetchSmall(file: PlannedFile, sizeBytes: number, options: FetchOptions): Promise<FetchedBlob> {
+    const { bytes, ...outcome } = await this.deps.downloader.downloadSmall({
+      mirrors: file.urls,
+      ...(file.digest === undefined ? {} : { digest: file.digest }),
+      sizeBytes,
+      ...options,
+    });
+    const release = this.deps.store.pin(outcome.digest);
+    return await this.#record(
+      this.deps.store.put(outcome.digest, bytes).then(
+        () => ({ ...outcome, release }),
+        (error: unknown) => {
+          release();
+          throw error;
+        },
+      ),
+    );
+  }
+
   async #fetchPlain(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
+    const { sizeBytes } = file;
+    if (sizeBytes !== undefined && sizeBytes <= SMALL_BYTES_MAX) {
+      return await this.#fetchSmall(file, sizeBytes, options);
+    }
     const copies = await this.#localChunks(file);
     return await this.#record(this.#withPart(transferKey(file), async (part, space) => {
       const outcome = await this.deps.downloader.download({

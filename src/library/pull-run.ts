@@ -1,4 +1,4 @@
-import { type Clock, isLarderError, LarderError, redactAddress } from "../core/index.ts";
+import { type Clock, isLarderError, LarderError, redactAddress, Semaphore } from "../core/index.ts";
 import type { DownloadProgress } from "../download/index.ts";
 import type { FileSource, PullFileRow, PullRow, PullState, VersionFile } from "../registry/index.ts";
 import type { FetchedBlob } from "./file-fetcher.ts";
@@ -10,7 +10,9 @@ import type { VersionWriter } from "./version-writer.ts";
 import { Changes } from "./watch.ts";
 
 /** Files of one pull that are fetched side by side. */
-const FILES_AT_ONCE = 16;
+const FETCHES_AT_ONCE = 16;
+/** Files of one pull that are under way: fetched, or waiting to be flushed and recorded together with others. */
+const FILES_AT_ONCE = 64;
 /** States that end a watch: nothing changes any more until somebody asks for it. */
 export const RESTING: ReadonlySet<PullState> = new Set<PullState>(["done", "failed", "cancelled", "paused"]);
 
@@ -35,6 +37,8 @@ export class PullRun {
   readonly #files: FileState[];
   readonly #rate: Rate;
   readonly #controller = new AbortController();
+  #bytesFetched = 0;
+  readonly #fetching = new Semaphore(FETCHES_AT_ONCE);
   #state: PullState = "queued";
   #error: LarderError | undefined;
   #version: string | undefined;
@@ -159,30 +163,34 @@ export class PullRun {
   }
 
   async #fetchOne(file: FileState): Promise<() => void> {
+    const endFetching = await this.#fetching.acquire(this.#controller.signal);
     file.state = "running";
     try {
       const { unpin, ...blob } = await this.deps.transfers.run(file.planned, {
         signal: this.#controller.signal,
         group: this.id,
-        onProgress: (progress) => this.#onProgress(file, progress),
+        onProgress: (progress) => {
+          this.#onProgress(file, progress);
+          // What is left is the disk's: the next file may be fetched meanwhile.
+          if (progress.bytesDone === progress.totalBytes) endFetching();
+        },
       });
       file.blob = blob;
       file.state = "done";
-      this.#notify();
+      this.changes.notify();
       return unpin;
     } catch (error) {
       file.state = this.#stoppedAs ?? (this.#controller.signal.aborted ? "cancelled" : "failed");
       throw error;
+    } finally {
+      endFetching();
     }
   }
 
   #onProgress(file: FileState, progress: DownloadProgress): void {
+    this.#bytesFetched += progress.bytesFetched - (file.progress?.bytesFetched ?? 0);
     file.progress = progress;
-    this.#notify();
-  }
-
-  #notify(): void {
-    this.#rate.update(this.#files.reduce((sum, file) => sum + (file.progress?.bytesFetched ?? 0), 0));
+    this.#rate.update(this.#bytesFetched);
     this.changes.notify();
   }
 

@@ -6,7 +6,7 @@ import { Flusher } from "./flusher.ts";
 import { HashPool } from "./hash-pool.ts";
 import { Importer } from "./importer.ts";
 import { InUse } from "./in-use.ts";
-import { isPartKey, Layout } from "./layout.ts";
+import { isPartKey, Layout, scratchKey } from "./layout.ts";
 import { Manifests } from "./manifests.ts";
 import { type LocalPart, openLocalPart } from "./part.ts";
 import { prepareHome } from "./prepare.ts";
@@ -123,6 +123,17 @@ class LocalBlobStore implements BlobStore {
     } catch (error) {
       endUse();
       throw error;
+    }
+  }
+
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    if (this.#isClosed) throw isClosed();
+    const key = scratchKey();
+    const endUse = this.#keys.take(key);
+    try {
+      await this.#flusher.publishNew({ bytes, from: this.layout.part(key), to: this.layout.blob(digest) });
+    } finally {
+      endUse();
     }
   }
 

@@ -1,17 +1,20 @@
 import {
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   lstatSync,
   openSync,
   renameSync,
   unlinkSync,
+  writeSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type ErrorRecord, LarderError } from "../core/index.ts";
-import { isFlushUnsupported } from "./descriptors.ts";
+import { isFlushUnsupported, OPEN_NEW } from "./descriptors.ts";
 import { diskError, findEntry, type Home, isGone, storeGone } from "./disk-error.ts";
+import { FILE_MODE } from "./layout.ts";
 import { startWriteback } from "./writeback.ts";
 
 /** A written file that is to get its final name. The descriptor stays open; who opened it closes it. */
@@ -26,9 +29,16 @@ export interface Publication {
   readonly journal?: string;
 }
 
+/** A small file that is to be written at `from`, where nothing is, and then to get its final name. */
+export interface NewFile {
+  readonly bytes: Uint8Array;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface Batch {
   readonly home: Home;
-  readonly publications: readonly Publication[];
+  readonly publications: ReadonlyArray<Publication | NewFile>;
   /** Folders whose entries changed otherwise. */
   readonly folders: readonly string[];
 }
@@ -47,18 +57,24 @@ export interface BatchOutcome {
  */
 export function flushBatch({ home, publications, folders }: Batch): BatchOutcome {
   const flusher = new BatchFlusher(home);
-  for (const { fd, isFlushed } of publications) if (!isFlushed) startWriteback(fd);
+  const written = publications.map((item) => "bytes" in item ? flusher.write(item) : item);
+  for (const item of written) if (isWritten(item) && !item.isFlushed) startWriteback(item.fd);
   // All flushes before the first rename: a rename between two would make the second write the file system's journal again.
-  const unflushed = publications.map((publication) => flusher.flush(publication));
-  const failures = publications.map((publication, index) => unflushed[index] ?? flusher.name(publication));
+  const flushed = written.map((item) => isWritten(item) ? flusher.flush(item) ?? item : item);
+  const failures = flushed.map((item) => isWritten(item) ? flusher.name(item) : item);
+  publications.forEach((item, index) => {
+    if ("bytes" in item) finishNew(written[index], item.from, failures[index] !== null);
+  });
   const synced = new Map<string, ErrorRecord | null>();
   const renamed = publications.filter((_, index) => failures[index] === null);
   for (const folder of [...folders, ...renamed.map(({ to }) => dirname(to))]) {
     if (!synced.has(folder)) synced.set(folder, flusher.syncFolder(folder));
   }
   const outcomes = publications.map(({ to }, index) => failures[index] ?? synced.get(dirname(to)) ?? null);
-  publications.forEach(({ journal }, index) => {
-    if (journal !== undefined && outcomes[index] === null) removeJournal(journal);
+  publications.forEach((item, index) => {
+    if ("journal" in item && item.journal !== undefined && outcomes[index] === null) {
+      removeQuietly(item.journal);
+    }
   });
   return {
     publications: outcomes,
@@ -67,10 +83,36 @@ export function flushBatch({ home, publications, folders }: Batch): BatchOutcome
   };
 }
 
+function isWritten(item: Publication | ErrorRecord | undefined): item is Publication {
+  return item !== undefined && "fd" in item;
+}
+
+/** A new file is this thread's own: closed in every case, and gone when it did not get its name. */
+function finishNew(written: Publication | ErrorRecord | undefined, from: string, isFailed: boolean): void {
+  if (isWritten(written)) closeSync(written.fd);
+  if (isFailed) removeQuietly(from);
+}
+
 class BatchFlusher {
   isReduced = false;
 
   constructor(private readonly home: Home) {}
+
+  write({ bytes, from, to }: NewFile): Publication | ErrorRecord {
+    let fd: number | undefined;
+    const failure = this.#attempt(`write ${basename(to)}`, () => {
+      fd = openSync(from, OPEN_NEW, FILE_MODE);
+      fchmodSync(fd, FILE_MODE);
+      for (let done = 0; done < bytes.byteLength;) {
+        done += writeSync(fd, bytes, done, bytes.byteLength - done, done);
+      }
+    });
+    if (failure === null && fd !== undefined) {
+      return { fd, from, to, sizeBytes: bytes.byteLength, isFlushed: false };
+    }
+    if (fd !== undefined) closeSync(fd);
+    return failure ?? notCommitted(from, "it could not be opened").toRecord();
+  }
 
   flush({ fd, from, isFlushed }: Publication): ErrorRecord | null {
     return isFlushed ? null : this.#attempt(`flush ${basename(from)}`, () => this.#fsync(fd));
@@ -134,10 +176,11 @@ function notCommitted(path: string, reason: string): LarderError {
   });
 }
 
-function removeJournal(path: string): void {
+/** The next sweep takes what stays: a journal without its part, or bytes without a name. */
+function removeQuietly(path: string): void {
   try {
     if (lstatSync(path, { throwIfNoEntry: false })) unlinkSync(path);
   } catch {
-    // The bytes are committed and a journal without its part says nothing; the next sweep takes it.
+    // What happened to the bytes was said already; this is only tidying.
   }
 }

@@ -1,7 +1,7 @@
 import { type ErrorRecord, LarderError, logger, Semaphore, WorkerClient } from "../core/index.ts";
 import { fsyncFd, isFlushUnsupported } from "./descriptors.ts";
 import { type Home, onDisk } from "./disk-error.ts";
-import type { Batch, BatchOutcome, Publication } from "./flush-batch.ts";
+import type { Batch, BatchOutcome, NewFile, Publication } from "./flush-batch.ts";
 
 /** From this size a file is flushed on its own, so that small ones do not wait for it. */
 const LARGE_BYTES = 8 * 1024 * 1024;
@@ -21,7 +21,7 @@ export class Flusher {
   #worker: WorkerClient | undefined;
   #isRunning = false;
   #isReduced = false;
-  readonly #publications: Waiting<Publication>[] = [];
+  readonly #publications: Waiting<Publication | NewFile>[] = [];
   readonly #folders: Waiting<string>[] = [];
   /** A flush may hold a thread of the pool for seconds; reads of the disk need the others. */
   readonly #large = new Semaphore(1);
@@ -43,6 +43,11 @@ export class Flusher {
     const isFlushed = publication.sizeBytes >= LARGE_BYTES;
     if (isFlushed) await this.#large.run(() => this.#flushLarge(publication.fd));
     await this.#enqueue(this.#publications, { ...publication, isFlushed });
+  }
+
+  /** Writes, flushes and names small files together. @throws {LarderError} As {@link publish}. */
+  async publishNew(file: NewFile): Promise<void> {
+    await this.#enqueue(this.#publications, file);
   }
 
   /** Flushes folders whose entries changed. */
@@ -87,7 +92,7 @@ export class Flusher {
     this.#isRunning = false;
   }
 
-  async #flush(publications: Waiting<Publication>[], folders: Waiting<string>[]): Promise<void> {
+  async #flush(publications: Waiting<Publication | NewFile>[], folders: Waiting<string>[]): Promise<void> {
     const batch: Batch = {
       home: this.home,
       publications: publications.map(({ item }) => item),

@@ -1,17 +1,18 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { TestLibrary } from "./library.ts";
 
 /**
  * What holds after every fault: each blob hashes to its name, every file that has a name is there whole, incoming/ holds only what
- * can be resumed, and no space is promised to anybody.
+ * can be resumed, nothing of it is left open, and no space is promised to anybody.
  */
 export async function expectSound(larder: TestLibrary): Promise<void> {
   const sizes = await checkBlobs(larder.home);
   await checkNames(larder, sizes);
   checkIncoming(larder.home);
+  checkDescriptors(larder.home);
   expect((await larder.store.space()).reservedBytes).toBe(0);
 }
 
@@ -66,6 +67,20 @@ async function checkNames({ library }: TestLibrary, sizes: ReadonlyMap<string, n
       }
     }
   }
+}
+
+/** Nothing that is not being worked on is open. */
+function checkDescriptors(home: string): void {
+  if (process.platform !== "linux") return;
+  const open = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ""; // closed since the folder was read
+    }
+  });
+  const ours = open.filter((path) => ["blobs", "incoming"].some((name) => path.startsWith(join(home, name))));
+  expect(ours).toEqual([]);
 }
 
 /** Each part has a journal whose first line says how long it is, and something to go on with. */

@@ -11,9 +11,12 @@ import {
   expectFailed,
   expectNoModel,
   MIB,
+  sharedLibrary,
   starts,
   withOrigin,
 } from "./pulling.ts";
+
+const withShared = sharedLibrary();
 
 const PLAIN = Buffer.concat([pseudoRandomBytes(91, 7 * MIB), Buffer.alloc(6 * MIB, 7)]);
 const TAG = { etag: '"v1"' };
@@ -25,7 +28,7 @@ function request(url: string, options: object = {}, path = url.slice(url.lastInd
 
 for (const [ending, packed] of FORMS) {
   test(`a .${ending} source is kept unpacked under its name without the ending; its digest is that of the file`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = origin.file(`/f.${ending}`, packed, TAG);
       const view = await pullAndWait(larder.library, request(url, exactly(PLAIN)));
       expectDone(view);
@@ -39,7 +42,7 @@ for (const [ending, packed] of FORMS) {
     }));
 
   test(`.${ending}: digest and size may be those of the source, or not be known`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = origin.file(`/f.${ending}`, packed, TAG);
       expectDone(
         await pullAndWait(larder.library, request(url, { ...exactly(packed), digest_of: "source" })),
@@ -51,7 +54,7 @@ for (const [ending, packed] of FORMS) {
     }));
 
   test(`.${ending}: a wrong digest or size of either is refused and nothing is kept`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = origin.file(`/f.${ending}`, packed, TAG);
       const wrong = digestOf("wrong");
       const cases: Array<[object, string]> = [
@@ -70,7 +73,7 @@ for (const [ending, packed] of FORMS) {
     }));
 
   test(`.${ending}: a source that is cut or damaged, and one that is none, is CORRUPT_SOURCE`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const damaged = Buffer.from(packed);
       damaged.fill(0, 1000, 2000);
       const login = Buffer.from("<html>log in</html>");
@@ -95,7 +98,7 @@ for (const [ending, packed] of FORMS) {
     }, { settings: { decompressBytesMax: 10 * MIB } }));
 
   test(`.${ending}: with decompress "none" it is kept as it comes`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = origin.file(`/f.${ending}`, packed, TAG);
       expectDone(await pullAndWait(larder.library, request(url, { ...exactly(packed), decompress: "none" })));
       await expectContent(larder, packed, { path: `f.${ending}` });
@@ -103,7 +106,7 @@ for (const [ending, packed] of FORMS) {
 }
 
 test("a compressed source is resumed like any other", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const [, packed] = FORMS[0];
     const url = origin.file("/f.gz", packed, TAG);
     origin.fault("/f.gz", [{ kind: "cut", afterBytes: 6 * MIB }, { kind: "status", status: 404 }]);
@@ -116,7 +119,8 @@ test("a compressed source is resumed like any other", () =>
   }));
 
 test("one compressed source asked for in several ways at once does not get in its own way", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
+    await larder.library.setLimits({ pulls_at_once: 8 });
     const [, packed] = FORMS[0];
     const url = origin.file("/f.gz", packed, TAG);
     const ways = [{}, exactly(PLAIN), { ...exactly(packed), digest_of: "source" }, { decompress: "none" }];
@@ -127,4 +131,4 @@ test("one compressed source asked for in several ways at once does not get in it
     );
     for (const view of views) expectDone(view);
     expect(blobCount(larder.home)).toBe(2);
-  }, { settings: { limits: { rate_bytes_per_s: 0, pulls_at_once: 8, connections_per_pull: 4 } } }));
+  }));

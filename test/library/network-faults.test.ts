@@ -14,9 +14,12 @@ import {
   expectStarts,
   fileOf,
   MIB,
+  sharedLibrary,
   starts,
   withOrigin,
 } from "./pulling.ts";
+
+const withShared = sharedLibrary();
 
 const SMALL = pseudoRandomBytes(11, 300_000);
 const LONG = pseudoRandomBytes(12, 12 * MIB + 345);
@@ -50,7 +53,7 @@ test("N04: a server that accepts and never answers is left for the next mirror a
   }, { headersMs: 400 }));
 
 test("N05: a body that stalls is ended by our own watchdog and goes on where it was", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "stall", afterBytes: 7 * MIB }]);
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -59,7 +62,7 @@ test("N05: a body that stalls is ended by our own watchdog and goes on where it 
   }));
 
 test("N06: a body that drips is a crawl: the next mirror goes on where it was", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const slow = origin.file("/slow", LONG, TAG);
     const good = origin.file("/good", LONG, TAG);
     origin.fault("/slow", [{ kind: "drip", bytesPerSecond: 100, afterBytes: 6 * MIB }], { forever: true });
@@ -71,7 +74,7 @@ test("N06: a body that drips is a crawl: the next mirror goes on where it was", 
   }));
 
 test("N07: a body that ends early goes on where it was cut", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "cut", afterBytes: 7 * MIB }, { kind: "cut", afterBytes: 0 }]);
     const view = await pullAndWait(larder.library, fileOf(url));
@@ -83,7 +86,7 @@ test("N07: a body that ends early goes on where it was cut", () =>
   }));
 
 test("N07: so does one of known size that was asked for as a whole", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "cut", afterBytes: 11 * MIB }]);
     expectDone(await pullAndWait(larder.library, fileOf(url, exactly(LONG))));
@@ -91,7 +94,7 @@ test("N07: so does one of known size that was asked for as a whole", () =>
   }));
 
 test("N07: a first answer that fails is no empty file", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", SMALL, TAG);
     origin.fault("/f", [{ kind: "close" }, { kind: "status", status: 503 }, { kind: "cut", afterBytes: 0 }]);
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -99,7 +102,7 @@ test("N07: a first answer that fails is no empty file", () =>
   }));
 
 test("N08: a reset body goes on without starting over", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.bytesPerSecond = 40 * MIB;
     origin.fault("/f", [{ kind: "reset", afterBytes: 11 * MIB }]);
@@ -111,7 +114,7 @@ test("N08: a reset body goes on without starting over", () =>
   }));
 
 test("N09: chunks without the last one are a cut, not the end", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "chunked", last: false, afterBytes: 6 * MIB }, { kind: "chunked" }]);
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -120,7 +123,7 @@ test("N09: chunks without the last one are a cut, not the end", () =>
   }));
 
 test("N10: a body that ends by closing counts only when size and digest are known and right", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, { ranges: false });
     origin.fault("/f", [{ kind: "close-delimited" }], { forever: true });
     for (const known of [{}, { sha256: exactly(LONG).sha256 }, { size: LONG.length }]) {
@@ -134,7 +137,7 @@ test("N10: a body that ends by closing counts only when size and digest are know
   }));
 
 test("N11: surplus bytes are ignored and do not reach the next answer", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const first = origin.file("/a", SMALL, TAG);
     const second = origin.file("/b", LONG, TAG);
     origin.fault("/a", [{ kind: "surplus", bytes: 100_000 }]);
@@ -148,7 +151,7 @@ test("N11: surplus bytes are ignored and do not reach the next answer", () =>
   }));
 
 test("N12/R26: a file longer or shorter than its known size is refused before a byte of it is written", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     for (const size of [LONG.length - 1, LONG.length + 1, 1, 100 * MIB]) {
       const view = await pullAndWait(larder.library, fileOf(url, { size }));
@@ -166,7 +169,7 @@ test("N12/R26: a file longer or shorter than its known size is refused before a 
   }));
 
 test("N13: lengths that contradict themselves are UPSTREAM_PROTOCOL, asked for once", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const lengths: Array<string | string[]> = [
       ["300000", "300001"],
       ["300000", "300000"],
@@ -191,7 +194,7 @@ test("N13: lengths that contradict themselves are UPSTREAM_PROTOCOL, asked for o
   }));
 
 test("N14: a burst of server errors is waited out", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", SMALL);
     origin.fault(
       "/f",
@@ -203,7 +206,7 @@ test("N14: a burst of server errors is waited out", () =>
   }));
 
 test("N14: a mirror that goes on failing is asked six times, then the next", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const bad = origin.file("/bad", SMALL);
     const good = origin.file("/good", SMALL);
     origin.fault("/bad", [{ kind: "status", status: 503 }], { forever: true });
@@ -247,7 +250,7 @@ test("N15: 429 is obeyed for as long as it says, and reported with its time", as
 });
 
 test("N16: a refusal is not asked again, and earlier content stays as it was", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", SMALL);
     expectDone(await pullAndWait(larder.library, fileOf(url, exactly(SMALL))));
     const codes: Array<[number, string]> = [
@@ -269,7 +272,7 @@ test("N16: a refusal is not asked again, and earlier content stays as it was", (
   }));
 
 test("N17: a login page instead of the file is not stored", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     origin.on(
       "/f",
       (exchange) => exchange.answer(200, { "Content-Type": "text/html" }, "<html>Log in</html>"),
@@ -303,7 +306,7 @@ for (const [name, bytes] of [["short", SMALL], ["long", LONG]] as const) {
 }
 
 test("N18: with nobody else to ask, nothing is stored and the file is asked for once", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "flip", atByte: 6_000_000 }], { forever: true });
     const view = await pullAndWait(larder.library, fileOf(url, exactly(LONG)));
@@ -345,7 +348,7 @@ test("N20: when every mirror is wrong at most twice the size is asked for, and n
 });
 
 test("R27: HEAD is never asked for, so a server without it does", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "status", status: 405 }], { method: "HEAD", forever: true });
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -353,7 +356,7 @@ test("R27: HEAD is never asked for, so a server without it does", () =>
   }));
 
 test("a pull that failed goes on with what it has when it is asked for again", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "cut", afterBytes: 7 * MIB }, { kind: "status", status: 404 }]);
     const { id } = await larder.library.pull(fileOf(url));

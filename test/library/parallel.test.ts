@@ -12,8 +12,10 @@ import {
   expectNoModel,
   fileOf,
   MIB,
-  withOrigin,
+  sharedLibrary,
 } from "./pulling.ts";
+
+const withShared = sharedLibrary();
 
 const LONG = pseudoRandomBytes(51, 70 * MIB + 77);
 const TAG = { etag: '"v1"' };
@@ -41,7 +43,8 @@ async function mostOpen(origin: Origin, work: Promise<unknown>): Promise<number>
 }
 
 test("a long file comes over as many connections as are allowed when each is slow, every byte once", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
+    await larder.library.setLimits({ connections_per_pull: 3 });
     const url = origin.file("/f", LONG, TAG);
     const pull = pullAndWait(larder.library, fileOf(url, exactly(LONG)));
     const [most, view] = await Promise.all([mostOpen(origin, pull), pull]);
@@ -52,20 +55,21 @@ test("a long file comes over as many connections as are allowed when each is slo
     const [first, ...others] = origin.requests.map(({ headers }) => headers.get("if-range"));
     expect(first).toBeUndefined();
     expect(new Set(others)).toEqual(new Set(['"v1"']));
-  }, { connections: 3, origin: { bytesPerSecond: 20 * MIB } }));
+  }, { bytesPerSecond: 20 * MIB }));
 
 test("so it is when neither size nor digest is known beforehand", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     const pull = pullAndWait(larder.library, fileOf(url));
     expect(await mostOpen(origin, pull)).toBe(4);
     expectDone(await pull);
     await expectContent(larder, LONG);
     expectTiled(origin.requests, LONG.length);
-  }, { origin: { bytesPerSecond: 20 * MIB } }));
+  }, { bytesPerSecond: 20 * MIB }));
 
 test("several long files of one pull share the limit of connections", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
+    await larder.library.setLimits({ connections_per_pull: 3 });
     const files = ["a", "b"].map((path) => ({ path, urls: [origin.file(`/${path}`, LONG, TAG)] }));
     const pull = pullAndWait(larder.library, { model: "m", files });
     const most = await mostOpen(origin, pull);
@@ -75,10 +79,11 @@ test("several long files of one pull share the limit of connections", () =>
       await expectContent(larder, LONG, { path });
       expectTiled(origin.requestsFor(`/${path}`), LONG.length);
     }
-  }, { connections: 3, origin: { bytesPerSecond: 40 * MIB } }));
+  }, { bytesPerSecond: 40 * MIB }));
 
 test("the limit of connections can be raised and lowered while a pull runs", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
+    await larder.library.setLimits({ connections_per_pull: 1 });
     const url = origin.file("/f", LONG, TAG);
     const { id } = await larder.library.pull(fileOf(url));
     const done = (bytes: number) => async () => {
@@ -97,10 +102,10 @@ test("the limit of connections can be raised and lowered while a pull runs", () 
     expect(origin.connections).toBe(opened);
     await expectContent(larder, LONG);
     expectTiled(origin.requests, LONG.length);
-  }, { connections: 1, origin: { bytesPerSecond: 10 * MIB } }));
+  }, { bytesPerSecond: 10 * MIB }));
 
 test("a connection that breaks costs nobody else's bytes", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "none" }, { kind: "cut", afterBytes: 3 * MIB }, {
       kind: "status",
@@ -112,10 +117,10 @@ test("a connection that breaks costs nobody else's bytes", () =>
       .reduce((sum, { range }) => sum + Math.min(range?.end ?? 0, LONG.length) - (range?.start ?? 0), 0);
     const lost = 10 * MIB; // what the broken request asked for beyond what it brought, at the most
     expect(asked).toBeLessThanOrEqual(LONG.length + lost);
-  }, { origin: { bytesPerSecond: 20 * MIB } }));
+  }, { bytesPerSecond: 20 * MIB }));
 
 test("a server that sends shorter ranges than asked is asked for the rest", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const bytes = LONG.subarray(0, 11 * MIB);
     origin.on("/f", async (exchange) => {
       const { start = 0 } = exchange.request.range ?? {};
@@ -134,7 +139,7 @@ test("a server that sends shorter ranges than asked is asked for the rest", () =
   }));
 
 test("a chunk that a local blob has is copied and not downloaded", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const a = pseudoRandomBytes(52, 20 * CHUNK - 1000);
     const b = Uint8Array.from(a);
     b[3 * CHUNK + 5] = (b[3 * CHUNK + 5] ?? 0) ^ 1;
@@ -153,7 +158,7 @@ test("a chunk that a local blob has is copied and not downloaded", () =>
   }));
 
 test("a file whose chunks are all here is made without a request, and moved chunks are found too", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const a = pseudoRandomBytes(53, 4 * CHUNK);
     const b = Buffer.concat([3, 1, 1, 0].map((index) => a.subarray(index * CHUNK, (index + 1) * CHUNK)));
     expectDone(await pullAndWait(larder.library, fileOf(origin.file("/a", a, TAG), exactly(a), "a")));
@@ -180,7 +185,7 @@ test("a wrong chunk among known ones is fetched again by itself, from the next m
 });
 
 test("a chunk that is wrong each time ends the pull", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const bytes = pseudoRandomBytes(55, 3 * CHUNK);
     const url = origin.file("/f", bytes, TAG);
     origin.fault("/f", [{ kind: "flip", atByte: CHUNK }], { forever: true });
@@ -195,7 +200,7 @@ test("a chunk that is wrong each time ends the pull", () =>
   }));
 
 test("a file of one chunk has to have that chunk's digest", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const bytes = pseudoRandomBytes(57, 1000);
     const url = origin.file("/f", bytes);
     const wrong = { size: 1000, chunks: [digestOf("x")] };
@@ -204,7 +209,7 @@ test("a file of one chunk has to have that chunk's digest", () =>
   }));
 
 test("chunk digests that contradict the digest of the file end the pull", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const bytes = pseudoRandomBytes(56, 2 * CHUNK);
     const url = origin.file("/f", bytes, TAG);
     const request = { sha256: digestOf("other"), size: bytes.length, chunks: chunksOf(bytes) };

@@ -15,9 +15,11 @@ import {
   expectStarts,
   fileOf,
   MIB,
+  sharedLibrary,
   starts,
-  withOrigin,
 } from "./pulling.ts";
+
+const withShared = sharedLibrary();
 
 const LONG = pseudoRandomBytes(21, 12 * MIB + 345);
 const CHANGED = pseudoRandomBytes(22, 12 * MIB + 345);
@@ -39,7 +41,7 @@ async function interrupt(
 }
 
 test("R01: a 200 instead of the rest begins from zero and nothing is appended", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { then: [{ kind: "ignore-range" }] });
     const view = await pullAndWait(larder.library, fileOf(url));
     expectDone(view);
@@ -48,7 +50,7 @@ test("R01: a 200 instead of the rest begins from zero and nothing is appended", 
   }));
 
 test("R02: a range from elsewhere is not taken: from zero, once", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { then: [{ kind: "shift-range", bytes: 1000 }] });
     expectDone(await pullAndWait(larder.library, fileOf(url)));
     await expectContent(larder, LONG);
@@ -57,7 +59,7 @@ test("R02: a range from elsewhere is not taken: from zero, once", () =>
   }));
 
 test("R02: a server that always sends other ranges is asked for the whole", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     origin.on("/f", async (exchange) => {
       const { range } = exchange.request;
@@ -74,7 +76,7 @@ test("R02: a server that always sends other ranges is asked for the whole", () =
   }));
 
 test("R03: a range that does not say which it is, is not taken", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const silent: Fault = { kind: "headers", headers: { "Content-Range": null } };
     const url = await interrupt(origin, larder, { then: [silent] });
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -83,7 +85,7 @@ test("R03: a range that does not say which it is, is not taken", () =>
   }));
 
 test("R04: a range of a file of another length means another file: from zero", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const longer = pseudoRandomBytes(23, 13 * MIB);
     const url = await interrupt(origin, larder);
     origin.file("/f", longer, TAG);
@@ -93,7 +95,7 @@ test("R04: a range of a file of another length means another file: from zero", (
   }));
 
 test("R05: a file that changed is never joined to the old one", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder);
     origin.file("/f", CHANGED, { etag: '"v2"' });
     expectDone(await pullAndWait(larder.library, fileOf(url)));
@@ -103,7 +105,7 @@ test("R05: a file that changed is never joined to the old one", () =>
   }));
 
 test("R05: a range with another tag than the bytes that are there is thrown away", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder);
     // Ignores If-Range: sends the range of the new file.
     origin.file("/f", CHANGED, { etag: '"v2"' });
@@ -123,7 +125,7 @@ test("R05: a range with another tag than the bytes that are there is thrown away
   }));
 
 test("R05: a file that changes all the time is given up", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG);
     let count = 0;
     origin.on("/f", async (exchange) => {
@@ -145,7 +147,7 @@ for (const [name, etag] of [["weak", 'W/"v1"'], ["no", undefined]] as const) {
   const file = etag === undefined ? {} : { etag };
 
   test(`R06: with a ${name} tag and no digest it begins from zero`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = await interrupt(origin, larder, { file });
       expectDone(await pullAndWait(larder.library, fileOf(url)));
       await expectContent(larder, LONG);
@@ -154,7 +156,7 @@ for (const [name, etag] of [["weak", 'W/"v1"'], ["no", undefined]] as const) {
     }));
 
   test(`R06: with a ${name} tag and no digest, also a cut within one pull begins from zero`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = origin.file("/f", LONG, file);
       origin.fault("/f", [{ kind: "cut", afterBytes: 7 * MIB }]);
       const view = await pullAndWait(larder.library, fileOf(url));
@@ -165,7 +167,7 @@ for (const [name, etag] of [["weak", 'W/"v1"'], ["no", undefined]] as const) {
     }));
 
   test(`R06: with a ${name} tag and a digest it goes on where it was`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const url = await interrupt(origin, larder, { file, known: exactly(LONG) });
       expectDone(await pullAndWait(larder.library, fileOf(url, exactly(LONG))));
       await expectContent(larder, LONG);
@@ -175,7 +177,7 @@ for (const [name, etag] of [["weak", 'W/"v1"'], ["no", undefined]] as const) {
 }
 
 test("R06: a digest finds out that two halves are of two files, and the whole is fetched once more", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { file: {}, known: { sha256: digestOf(CHANGED) } });
     origin.file("/f", CHANGED, {});
     expectDone(await pullAndWait(larder.library, fileOf(url, { sha256: digestOf(CHANGED) })));
@@ -184,7 +186,7 @@ test("R06: a digest finds out that two halves are of two files, and the whole is
   }));
 
 test("R07: a part that is complete is verified and finished without a request", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { sha256 } = exactly(LONG);
     const url = origin.file("/f", LONG, TAG);
     origin.fault("/f", [{ kind: "status", status: 416 }], { forever: true });
@@ -201,7 +203,7 @@ for (
   ]] as const
 ) {
   test(`R07: a server whose file ends before what is there has another file (${name} a digest)`, () =>
-    withOrigin(async (origin, larder) => {
+    withShared(async (origin, larder) => {
       const shorter = CHANGED.subarray(0, 6 * MIB);
       const url = await interrupt(origin, larder, { known });
       origin.file("/f", shorter, TAG);
@@ -212,7 +214,7 @@ for (
 }
 
 test("R08: several ranges in one answer are not taken", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { then: [{ kind: "multipart" }] });
     expectDone(await pullAndWait(larder.library, fileOf(url)));
     await expectContent(larder, LONG);
@@ -220,7 +222,7 @@ test("R08: several ranges in one answer are not taken", () =>
   }));
 
 test("R09: identity is asked for, and an encoded body refused", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { then: [{ kind: "gzip" }] });
     expectFailed(await pullAndWait(larder.library, fileOf(url)), "UPSTREAM_PROTOCOL");
     for (const request of origin.requests) expect(request.headers.get("accept-encoding")).toBe("identity");
@@ -240,7 +242,7 @@ test("R12: a journal that cannot be read is ignored: from zero, and it is no rea
     ],
   ];
   for (const [name, change] of spoil) {
-    await withOrigin(async (origin, larder) => {
+    await withShared(async (origin, larder) => {
       const url = await interrupt(origin, larder, { known: exactly(LONG) });
       const { journal } = partOf(larder.home, digestOf(LONG));
       writeFileSync(journal, change(readFileSync(journal)));
@@ -252,7 +254,7 @@ test("R12: a journal that cannot be read is ignored: from zero, and it is no rea
 });
 
 test("R12: of a journal whose end is torn the rest counts, and what comes after it is noted behind the rest", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { known: exactly(LONG) });
     const { journal } = partOf(larder.home, digestOf(LONG));
     const headerBytes = readFileSync(journal).indexOf(10) + 1;
@@ -296,7 +298,7 @@ function chunksOf(bytes: Uint8Array): Digest[] {
 }
 
 test("R13: a hole in a chunk that was hashed is found on the way, and that chunk alone is fetched", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     const holed = Uint8Array.from(LONG);
     holed.fill(0, CHUNK + 100, CHUNK + 5000);
@@ -309,7 +311,7 @@ test("R13: a hole in a chunk that was hashed is found on the way, and that chunk
   }));
 
 test("R13: so it is with holes in all chunks, a missing end, and a tail that does not belong there", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     const holed = Uint8Array.from(LONG);
     for (const at of [0, CHUNK, 2 * CHUNK]) holed.fill(0, at, at + 4096);
@@ -334,7 +336,7 @@ test("R13: so it is with holes in all chunks, a missing end, and a tail that doe
   }));
 
 test("R13: a hole that no chunk digest shows costs one full fetch", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = await interrupt(origin, larder, { known: exactly(LONG) });
     const { part, journal } = partOf(larder.home, digestOf(LONG));
     const bytes = readFileSync(part);
@@ -350,7 +352,7 @@ test("R13: a hole that no chunk digest shows costs one full fetch", () =>
   }));
 
 test("R14: a part of another file under this key is found out: its chunks, its size, or its digest is wrong", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     for (
       const [model, wrong, size] of [["a", CHANGED, {}], ["b", CHANGED.subarray(0, 11 * MIB), {}], [
@@ -372,7 +374,7 @@ test("R14: a part of another file under this key is found out: its chunks, its s
   }));
 
 test("R14: a part that lies under another key is not looked at", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     await interrupt(origin, larder, { known: exactly(LONG) });
     const url = origin.file("/g", CHANGED, TAG);
     const [from, to] = [partOf(larder.home, digestOf(LONG)), partOf(larder.home, digestOf(CHANGED))];
@@ -384,7 +386,7 @@ test("R14: a part that lies under another key is not looked at", () =>
   }));
 
 test("R15: a server without ranges is read in one go, from the start after a cut, and the view says so", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, { etag: '"v1"', ranges: false });
     origin.fault("/f", [{ kind: "cut", afterBytes: 7 * MIB }, { kind: "cut", afterBytes: 2 * MIB }]);
     const view = await pullAndWait(larder.library, fileOf(url, exactly(LONG)));
@@ -396,7 +398,7 @@ test("R15: a server without ranges is read in one go, from the start after a cut
   }));
 
 test("R15: one that is always cut is given up after six tries, as retryable", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, { etag: '"v1"', ranges: false });
     origin.fault("/f", [{ kind: "cut", afterBytes: 7 * MIB }], { forever: true });
     const view = await pullAndWait(larder.library, fileOf(url));

@@ -13,13 +13,16 @@ import {
   expectNoModel,
   fileOf,
   MIB,
+  sharedLibrary,
   starts,
   withOrigin,
 } from "./pulling.ts";
 
+const withShared = sharedLibrary();
+
 const LONG = pseudoRandomBytes(71, 12 * MIB + 99);
 const TAG = { etag: '"v1"' };
-const SLOW = { origin: { bytesPerSecond: 30 * MIB } };
+const SLOW = { bytesPerSecond: 30 * MIB };
 
 /** Starts a pull and comes back when so many bytes are there. */
 async function pullUntil(
@@ -39,7 +42,7 @@ function goOn(origin: Origin): void {
 }
 
 test("pause keeps what is there and resume goes on with it", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const id = await pullUntil(larder, fileOf(origin.file("/f", LONG, TAG)), 6 * MIB);
     const paused = await larder.library.pausePull(id);
     expect(paused.state).toBe("paused");
@@ -57,7 +60,7 @@ test("pause keeps what is there and resume goes on with it", () =>
   }, SLOW));
 
 test("pause and resume at the same moment, again and again, end in one whole file", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     const id = await pullUntil(larder, fileOf(origin.file("/f", LONG, TAG)), 1);
     for (let round = 0; round < 10; round++) {
@@ -71,7 +74,7 @@ test("pause and resume at the same moment, again and again, end in one whole fil
   }, SLOW));
 
 test("cancel deletes what was fetched, and nothing of it is seen", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const id = await pullUntil(larder, fileOf(origin.file("/f", LONG, TAG)), 6 * MIB);
     expect((await larder.library.cancelPull(id)).state).toBe("cancelled");
     expect([blobCount(larder.home), incoming(larder.home)]).toEqual([0, []]);
@@ -82,7 +85,7 @@ test("cancel deletes what was fetched, and nothing of it is seen", () =>
   }, SLOW));
 
 test("cancel deletes what a paused, a failed and a waiting pull have left", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     const paused = await pullUntil(larder, fileOf(origin.file("/paused", LONG, TAG), {}, "a"), 6 * MIB);
     await library.pausePull(paused);
@@ -102,7 +105,7 @@ test("cancel deletes what a paused, a failed and a waiting pull have left", () =
   }, SLOW));
 
 test("C: one file that two pulls want goes on when one of them is cancelled, and ends with the last", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     const url = origin.file("/f", LONG, TAG);
     const first = await pullUntil(larder, fileOf(url, exactly(LONG), "a"), 4 * MIB);
@@ -116,7 +119,7 @@ test("C: one file that two pulls want goes on when one of them is cancelled, and
   }, SLOW));
 
 test("a cancelled pull leaves the part that a paused one wants", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     const url = origin.file("/f", LONG, TAG);
     const paused = await pullUntil(larder, fileOf(url, exactly(LONG), "a"), 6 * MIB);
@@ -132,7 +135,7 @@ test("a cancelled pull leaves the part that a paused one wants", () =>
   }, SLOW));
 
 test("a pull that is asked for while the same one is being cancelled starts over", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     const url = origin.file("/f", LONG, TAG);
     const first = await pullUntil(larder, fileOf(url, exactly(LONG)), 4 * MIB);
@@ -146,7 +149,7 @@ test("a pull that is asked for while the same one is being cancelled starts over
   }, SLOW));
 
 test("C: a thousand pulls of one digest under three names ask for each range once", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const url = origin.file("/f", LONG, TAG);
     const known = exactly(LONG);
     const pulls = await Promise.all(
@@ -186,10 +189,10 @@ test("when one file of a pull fails the others stop, keeping what they have", ()
     await larder.library.resumePull(view.id);
     expectDone(await waitForPull(larder.library, view.id));
     expect(starts(origin.requestsFor("/big"))[0]).toBeGreaterThan(0);
-  }, { ...SLOW, headersMs: 5000 }));
+  }, { origin: SLOW, headersMs: 5000 }));
 
 test("the rate limit holds back what runs, and lifting it lets it go", () =>
-  withOrigin(async (origin, larder) => {
+  withShared(async (origin, larder) => {
     const { library } = larder;
     await library.setLimits({ rate_bytes_per_s: MIB });
     const url = origin.file("/f", LONG, TAG);
