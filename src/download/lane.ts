@@ -28,6 +28,8 @@ export class Lane {
     private readonly host: LaneHost,
     private readonly mirror: URL,
     private readonly triesFor: TriesFor,
+    /** Asked before each range after the first; true means: leave. */
+    private readonly isSurplus: () => boolean,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -53,6 +55,7 @@ export class Lane {
     const { map, job, connections, deps } = this.host;
     if (map === undefined) return { start: 0, end: this.#segmentBytes(job.sizeBytes, job.sizeBytes) };
     if (deps.connectionLimit.spare() < 0 && connections > 1) return undefined;
+    if (this.#taken > 0 && this.isSurplus()) return undefined;
     return map.claim(this.#segmentBytes(map.totalBytes, map.unclaimedBytes));
   }
 

@@ -4,11 +4,12 @@ import type { ChunkMap } from "./chunk-map.ts";
 import { isFinal, RestartError } from "./failures.ts";
 import { Lane, PARALLEL_BYTES_MIN } from "./lane.ts";
 import type { TriesFor } from "./mirror-rounds.ts";
+import { Ramp } from "./ramp.ts";
 import type { Offer } from "./response-check.ts";
 import type { TransferJob } from "./transfer-protocol.ts";
 
 /** How often a further connection is considered. */
-const RAMP_MS = 100;
+const RAMP_MS = 50;
 /** While hashing is further behind than this, the network is not what limits us. */
 const HASH_LAG_BYTES_MAX = 4 * CHUNK_BYTES;
 
@@ -30,6 +31,7 @@ export interface LaneHost {
   readonly ranges: boolean | undefined;
   readonly frontBytes: number;
   readonly hashedBytes: number;
+  readonly bytesFetched: number;
   connections: number;
   accept(offer: Offer): Promise<void>;
   take(bytes: Uint8Array, position: number): void;
@@ -41,7 +43,10 @@ export class Lanes {
   readonly #signal: AbortSignal;
   readonly #running = new Set<Promise<void>>();
   #failure: unknown;
+  readonly #ramp = new Ramp();
   #rampClosed = false;
+  /** Lanes that are to leave when their range is there. */
+  #surplus = 0;
 
   constructor(
     private readonly host: LaneHost,
@@ -54,7 +59,7 @@ export class Lanes {
 
   /** Resolves when all bytes are written; throws the first failure that ended the work. Nothing is written afterwards. */
   async run(): Promise<void> {
-    const ramp = setInterval(() => this.#addIfUseful(), RAMP_MS);
+    const ramp = setInterval(() => this.#adjust(), RAMP_MS);
     let doneBefore: number | undefined;
     try {
       do {
@@ -79,12 +84,14 @@ export class Lanes {
     this.#running.add(lane);
   }
 
-  #addIfUseful(): void {
-    const { map, deps, ranges, frontBytes, hashedBytes } = this.host;
-    const useful = !this.#rampClosed && ranges === true && map !== undefined &&
+  #adjust(): void {
+    const { map, deps, ranges, frontBytes, hashedBytes, bytesFetched } = this.host;
+    const mayAdd = !this.#rampClosed && ranges === true && map !== undefined &&
       map.totalBytes >= PARALLEL_BYTES_MIN && deps.connectionLimit.spare() > 0 &&
       frontBytes - hashedBytes <= HASH_LAG_BYTES_MAX && map.unclaimedBytes > 0;
-    if (useful) this.#add();
+    const advice = this.#ramp.look(bytesFetched, mayAdd);
+    if (advice === "add") this.#add();
+    if (advice === "alone") this.#surplus = this.#running.size - 1;
   }
 
   #fail(error: unknown): void {
@@ -94,10 +101,17 @@ export class Lanes {
     if (endsAll) this.#stop.abort(error);
   }
 
+  /** True for a lane that has to leave. */
+  #takeSurplus(): boolean {
+    if (this.#surplus === 0 || this.#running.size === 1) return false;
+    this.#surplus--;
+    return true;
+  }
+
   async #lane(): Promise<void> {
     this.host.connections++;
     try {
-      await new Lane(this.host, this.mirror, this.triesFor, this.#signal).run();
+      await new Lane(this.host, this.mirror, this.triesFor, () => this.#takeSurplus(), this.#signal).run();
     } finally {
       this.host.connections--;
     }

@@ -1,13 +1,16 @@
-import { type Digest, sha256 } from "../core/index.ts";
-import type { Journal, JournalHeader } from "./journal.ts";
+import { type Digest, Sha256 } from "../core/index.ts";
+import type { Journal } from "./journal.ts";
 import type { TransferPart } from "./part-file.ts";
 
 /** A small file on its way: nothing of it is on disk before it is whole and right, and nothing is left to be resumed. */
 export class MemoryPart implements TransferPart {
-  #bytes = new Uint8Array();
+  /** As they came, one behind the other: most small files come in one piece, which is then not copied. */
+  #pieces: Uint8Array[] = [];
+  #sizeBytes = 0;
 
   get bytes(): Uint8Array {
-    return this.#bytes;
+    const [first, ...others] = this.#pieces;
+    return others.length === 0 ? first ?? new Uint8Array() : Buffer.concat(this.#pieces);
   }
 
   readJournal(): Journal | undefined {
@@ -15,23 +18,31 @@ export class MemoryPart implements TransferPart {
   }
 
   sizeBytes(): number {
-    return this.#bytes.byteLength;
+    return this.#sizeBytes;
   }
 
-  begin(header: JournalHeader | undefined): void {
-    this.#bytes = new Uint8Array(header?.totalBytes ?? 0);
+  begin(): void {
+    this.setSize(0);
   }
 
+  /** Only cuts. */
   setSize(totalBytes: number): void {
-    this.#bytes = this.#bytes.slice(0, totalBytes);
+    if (totalBytes >= this.#sizeBytes) return;
+    this.#pieces = totalBytes === 0 ? [] : [this.bytes.subarray(0, totalBytes)];
+    this.#sizeBytes = totalBytes;
   }
 
   write(bytes: Uint8Array, position: number): void {
-    this.#bytes.set(bytes, position);
+    if (position > this.#sizeBytes) throw new Error("a small file is written from its start to its end");
+    this.setSize(position);
+    this.#pieces.push(bytes);
+    this.#sizeBytes += bytes.byteLength;
   }
 
   digestSmall(): Digest {
-    return sha256(this.#bytes);
+    const hash = new Sha256();
+    for (const piece of this.#pieces) hash.update(piece);
+    return hash.digest();
   }
 
   goOn(): void {}

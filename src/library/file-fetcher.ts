@@ -86,6 +86,7 @@ export class FileFetcher {
       mirrors: file.urls,
       ...(file.digest === undefined ? {} : { digest: file.digest }),
       sizeBytes,
+      ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
       ...options,
     });
     const release = this.deps.store.pin(outcome.digest);

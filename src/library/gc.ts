@@ -1,3 +1,4 @@
+import type { Digest } from "../core/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { GcResult, UpkeepRequest } from "./types.ts";
@@ -5,7 +6,7 @@ import type { GcResult, UpkeepRequest } from "./types.ts";
 /** Sweeps blobs that no file points to and parts that no pull will resume. */
 export async function collectGarbage(
   deps: {
-    readonly registry: Pick<Registry, "aliveDigests" | "forgetBlobs">;
+    readonly registry: Pick<Registry, "aliveDigests" | "findBlob" | "forgetBlobs">;
     readonly store: Pick<BlobStore, "sweep">;
     readonly partKeys: () => Set<string>;
     readonly graceS: number;
@@ -14,10 +15,13 @@ export async function collectGarbage(
 ): Promise<GcResult> {
   const dryRun = request.dry_run ?? false;
   const alive = deps.registry.aliveDigests();
+  const keys = deps.partKeys();
+  // A damaged blob that is still wanted waits for its repair as the part of its digest.
+  const isDamaged = (key: string) =>
+    alive.has(key) && deps.registry.findBlob(key as Digest)?.state !== "intact";
   const swept = await deps.store.sweep({
     alive,
-    // A damaged blob that is still wanted waits for its repair as the part of its digest.
-    aliveParts: deps.partKeys().union(alive),
+    aliveParts: { has: (key) => keys.has(key) || isDamaged(key) },
     graceS: request.grace_s ?? deps.graceS,
     dryRun,
   });

@@ -1,6 +1,6 @@
 import { type Clock, type Events, isLarderError, LarderError, logger, Semaphore } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
-import type { PullRow, Registry } from "../registry/index.ts";
+import type { PullRow, PullState, Registry } from "../registry/index.ts";
 import { partKeysOf, planPull, pullIdentity, type PullPlan, transferKey } from "./pull-plan.ts";
 import { rowView } from "./pull-view.ts";
 import { PullRun, type PullRunDeps, RESTING } from "./pull-run.ts";
@@ -10,6 +10,7 @@ import { versionExists } from "./version-writer.ts";
 
 const HISTORY_MAX = 1000;
 const UNFINISHED = ["queued", "running"] as const;
+const OVER: ReadonlySet<PullState> = new Set<PullState>(["done", "failed", "cancelled"]);
 const log = logger("pulls");
 
 export interface PullsDeps extends Omit<PullRunDeps, "transfers"> {
@@ -46,12 +47,10 @@ export class Pulls {
   /** Parts that an unfinished pull would resume: not to be swept. */
   partKeys(): Set<string> {
     const rows = this.deps.registry.listPulls({ limit: HISTORY_MAX, states: [...UNFINISHED, "paused"] });
-    const plans = rows.flatMap((row) => this.#runs.get(row.id)?.plan ?? storedPlan(row) ?? []);
-    return new Set(
-      [...plans, ...[...this.#active.values()].map((run) => run.plan)].flatMap((plan) =>
-        plan.files.flatMap(partKeysOf)
-      ),
-    );
+    const resting = rows.filter(({ id }) => !this.#runs.has(id)).flatMap((row) => storedPlan(row) ?? []);
+    // What a run says is newer than its row.
+    const known = [...this.#runs.values()].filter(({ state }) => !OVER.has(state)).map(({ plan }) => plan);
+    return new Set([...resting, ...known].flatMap((plan) => plan.files.flatMap(partKeysOf)));
   }
 
   /** Starts a pull, or joins the same one that is under way. */
@@ -64,7 +63,8 @@ export class Pulls {
       limit: Math.min(options.limit ?? 100, HISTORY_MAX),
       ...(options.active === true ? { states: [...UNFINISHED, "paused"] } : {}),
     });
-    return rows.map((row) => this.#runs.get(row.id)?.view() ?? rowView(row));
+    const views = rows.map((row) => this.#runs.get(row.id)?.view() ?? rowView(row));
+    return options.active === true ? views.filter(({ state }) => !OVER.has(state)) : views;
   }
 
   get(id: string): PullView {

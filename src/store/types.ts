@@ -97,7 +97,7 @@ export interface SweepOptions {
   /** Digests that some row points to. */
   readonly alive: ReadonlySet<string>;
   /** Part keys that some unfinished pull will resume. */
-  readonly aliveParts: ReadonlySet<string>;
+  readonly aliveParts: Pick<ReadonlySet<string>, "has">;
   /** Files younger than this stay, whatever points to them. */
   readonly graceS: number;
   readonly dryRun: boolean;

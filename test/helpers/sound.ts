@@ -53,7 +53,7 @@ function hashFile(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const hash = createHash("sha256");
     createReadStream(path, { highWaterMark: 1024 * 1024 }).on("data", (bytes) => hash.update(bytes))
-      .on("error", reject).on("end", () => resolve(hash.digest("hex")));
+      .on("error", reject).on("close", () => resolve(hash.digest("hex")));
   });
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { PullFileRequest, PullRequest, PullView } from "../../src/library/index.ts";
 import { digestOf } from "../helpers/digest.ts";
 import { openTestLibrary, type TestLibrary, type TestLibraryOptions } from "../helpers/library.ts";
@@ -81,7 +82,7 @@ export async function expectContent(
   { model = "m", path = "f" } = {},
 ): Promise<void> {
   const served = await library.serveFile(model, "latest", path);
-  expect(digestOf(await Bun.file(served.path).bytes())).toBe(digestOf(bytes));
+  expect(digestOf(readFileSync(served.path))).toBe(digestOf(bytes));
 }
 
 /** Nothing was kept under any name. */

@@ -20,6 +20,7 @@ import {
 
 const withShared = sharedLibrary();
 
+const SMALL = pseudoRandomBytes(72, 1_000_000);
 const LONG = pseudoRandomBytes(71, 12 * MIB + 99);
 const TAG = { etag: '"v1"' };
 const SLOW = { bytesPerSecond: 30 * MIB };
@@ -70,7 +71,7 @@ test("pause and resume at the same moment, again and again, end in one whole fil
     goOn(origin);
     expectDone(await waitForPull(library, id));
     await expectContent(larder, LONG);
-    expect((await library.listPulls()).map(({ state }) => state)).toEqual(["done"]);
+    expect(await library.listPulls({ active: true })).toEqual([]);
   }, SLOW));
 
 test("cancel deletes what was fetched, and nothing of it is seen", () =>
@@ -206,6 +207,20 @@ test("the rate limit holds back what runs, and lifting it lets it go", () =>
     expectDone(await waitForPull(library, id));
     expect(performance.now() - startMs).toBeLessThan(9_000); // at the old rate it would take 12 s
     await expectContent(larder, LONG);
+  }));
+
+test("gc() takes what was left of a file that came whole in another way", () =>
+  withShared(async (origin, larder) => {
+    const url = origin.file("/f", SMALL, TAG);
+    origin.fault("/f", [{ kind: "cut", afterBytes: 900_000 }, { kind: "status", status: 404 }]);
+    const { sha256, size } = exactly(SMALL);
+    expectFailed(await pullAndWait(larder.library, fileOf(url, { sha256 })), "UPSTREAM_NOT_FOUND");
+    expect(incoming(larder.home)).toHaveLength(2);
+    expectDone(await pullAndWait(larder.library, fileOf(url, { sha256, size })));
+    const { id } = await larder.library.gc({ grace_s: 0 });
+    for await (const _view of larder.library.watchJob(id));
+    expect(incoming(larder.home)).toEqual([]);
+    await expectContent(larder, SMALL);
   }));
 
 test("closing at any moment of a pull leaves what the next process can use", async () => {
