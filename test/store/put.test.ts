@@ -54,7 +54,7 @@ testOnTmpfs(
     const bytes = pseudoRandomBytes(2, 1024 * 1024);
     const failure = await store.put(digestOf(bytes) as Digest, bytes).catch((error: unknown) => error);
     expect(isLarderError(failure, "NO_SPACE")).toBe(true);
-    expect(await readdir(join(disk, "home", "incoming"))).toEqual([]);
+    expect(await readdir(join(disk.path, "home", "incoming"))).toEqual([]);
     expect(store.has(digestOf(bytes) as Digest)).toBe(false);
     await Bun.file(filler).delete();
     await store.put(digestOf(bytes) as Digest, bytes);
