@@ -16,6 +16,8 @@ interface SmallFile {
   readonly path: string;
   readonly url: string;
   readonly sha256: string;
+  /** Given with the digest, as the listing of a hub gives both. */
+  readonly size: number;
 }
 
 /** One pull of many small files: Larder checks, flushes and registers each; curl only writes them. */
@@ -49,13 +51,19 @@ function makeFiles({ folder }: BenchContext, nginx: Nginx, round: number): Small
   return Array.from({ length: FILES }, (_, index) => {
     const path = join(folder, `round-${round}`, `file-${index}.bin`);
     const sizeBytes = Math.round(MIN_BYTES + (MAX_BYTES - MIN_BYTES) * ((index * 173) % FILES) / (FILES - 1));
-    return { path, url: nginx.url(path), sha256: writeRandom(path, `small-${round}-${index}`, sizeBytes) };
+    const sha256 = writeRandom(path, `small-${round}-${index}`, sizeBytes);
+    return { path, url: nginx.url(path), sha256, size: sizeBytes };
   });
 }
 
 /** @param own Gets the seconds by the pull's own account. */
 async function larderPull(server: LarderServer, files: readonly SmallFile[], own: number[]): Promise<number> {
-  const wanted = files.map(({ path, url, sha256 }) => ({ path: basename(path), urls: [url], sha256 }));
+  const wanted = files.map(({ path, url, sha256, size }) => ({
+    path: basename(path),
+    urls: [url],
+    sha256,
+    size,
+  }));
   const model = `bench/small-${basename(join(files[0]?.path ?? "", ".."))}`;
   const seconds = await timed(async () => {
     const { created_at, finished_at } = await server.pull({ model, revision: "1", files: wanted });

@@ -5,7 +5,7 @@ import { readFully } from "./read-fully.ts";
 import { writeFully } from "./write-fully.ts";
 
 const READ_BYTES = 1024 * 1024;
-const REPORT_BYTES = 8 * 1024 * 1024;
+const REPORT_BYTES = 4 * 1024 * 1024;
 
 export interface DecompressJob {
   readonly id: number;
@@ -38,6 +38,8 @@ async function decompress(job: DecompressJob): Promise<number> {
       if (position - reported < REPORT_BYTES) continue;
       reported = position;
       emit({ job: job.id, bytesWritten: position });
+      // The streams never wait for anything: without this no message would come in before the end.
+      await Bun.sleep(0);
     }
     return position;
   } finally {
