@@ -215,7 +215,7 @@ test("S17: the query of a signed address is in no file, no view, no error and no
     }],
   });
   try {
-    await using origin = await startOrigin({ bytesPerSecond: 20 * MIB });
+    await using origin = await startOrigin({ bytesPerSecond: 10 * MIB });
     await using larder = await openTestLibrary();
     const bytes = pseudoRandomBytes(43, 8 * MIB);
     const signed = (path: string) =>
@@ -226,7 +226,7 @@ test("S17: the query of a signed address is in no file, no view, no error and no
     const running = await larder.library.pull(fileOf(signed("/slow"), {}, "slow"));
     for await (const view of larder.library.watchPull(running.id)) {
       views.push(view);
-      if (view.bytes_done > 6 * MIB) break;
+      if (view.bytes_done > 5 * MIB) break;
     }
     views.push(everything(larder.home)); // with part and journal
     views.push(await larder.library.pausePull(running.id));

@@ -408,7 +408,7 @@ test("R15: one that is always cut is given up after six tries, as retryable", ()
   }));
 
 test("P06: closing during a pull keeps its journal, and the next process goes on by itself", async () => {
-  await using origin = await startOrigin({ bytesPerSecond: 30 * MIB });
+  await using origin = await startOrigin({ bytesPerSecond: 12 * MIB });
   const url = origin.file("/f", LONG, TAG);
   const first = await openTestLibrary();
   const { home } = first;

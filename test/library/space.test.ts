@@ -71,7 +71,7 @@ testOnSmallDisk(
   "D02: a disk that fills up meanwhile ends the pull, keeps what is there, and lets it go on later",
   async ({ origin, larder, disk }) => {
     expectDone(await pullAndWait(larder.library, fileOf(origin.file("/small", SMALL), {}, "small")));
-    origin.bytesPerSecond = 20 * MIB;
+    origin.bytesPerSecond = 12 * MIB;
     const url = origin.file("/f", LONG, TAG);
     const { id } = await larder.library.pull(fileOf(url, exactly(LONG)));
     for await (const view of larder.library.watchPull(id)) if (view.bytes_done > 6 * MIB) break;
