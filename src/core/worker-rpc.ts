@@ -1,6 +1,21 @@
 import { type ErrorRecord, LarderError } from "./errors.ts";
 import { spawnWorker } from "./spawn-worker.ts";
 
+/**
+ * The buffer of bytes that fill it alone, which may thus move to another thread; none for a view of a larger one, which others
+ * may use. Moved bytes are gone for the sender.
+ */
+export function movableBuffers(...all: readonly Uint8Array[]): ArrayBuffer[] {
+  return all.flatMap(({ buffer, byteLength }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && byteLength > 0 ? [buffer] : []
+  );
+}
+
+/** What a worker's function may answer with: a value, and the buffers of it that move to the caller instead of being copied. */
+export class Moved<T> {
+  constructor(readonly value: T, readonly buffers: readonly ArrayBuffer[]) {}
+}
+
 interface Call {
   readonly id: number;
   readonly method: string;
@@ -87,8 +102,9 @@ export function serveWorker<E = never>(
 ): (event: E) => void {
   self.onmessage = async ({ data: { id, method, args } }: MessageEvent<Call>) => {
     try {
-      const value = await methods[method]?.(...args);
-      if (id !== 0) self.postMessage({ id, value } satisfies Answer);
+      const answer = await methods[method]?.(...args);
+      const { value, buffers } = answer instanceof Moved ? answer : new Moved(answer, []);
+      if (id !== 0) self.postMessage({ id, value } satisfies Answer, [...buffers]);
     } catch (error) {
       self.postMessage(
         error instanceof LarderError ? { id, error: error.toRecord() } satisfies Answer : {

@@ -1,5 +1,14 @@
 import { readFileSync } from "node:fs";
-import { type Digest, isLarderError, LarderError, serveWorker, sha256, systemClock } from "../core/index.ts";
+import {
+  type Digest,
+  isLarderError,
+  LarderError,
+  movableBuffers,
+  Moved,
+  serveWorker,
+  sha256,
+  systemClock,
+} from "../core/index.ts";
 import { createNetClient } from "../net/index.ts";
 import type { ConnectionLimit } from "./lanes.ts";
 import { MemoryPart } from "./memory-part.ts";
@@ -40,14 +49,16 @@ class TransferThread {
     };
   }
 
-  async start(job: TransferJob): Promise<TransferResult> {
+  async start(job: TransferJob): Promise<TransferResult | Moved<TransferResult>> {
     const running = this.#prepare(job);
     this.#running.set(job.id, running);
     const { transfer, controller } = running;
     try {
       const outcome = await transfer.run();
       const { part } = transfer.deps;
-      return { ok: true, outcome: part instanceof MemoryPart ? { ...outcome, bytes: part.bytes } : outcome };
+      if (!(part instanceof MemoryPart)) return { ok: true, outcome };
+      const { bytes } = part;
+      return new Moved({ ok: true, outcome: { ...outcome, bytes } }, movableBuffers(bytes));
     } catch (error) {
       if (!isLarderError(error) && !controller.signal.aborted) throw error;
       return {

@@ -1,4 +1,11 @@
-import { type ErrorRecord, LarderError, logger, Semaphore, WorkerClient } from "../core/index.ts";
+import {
+  type ErrorRecord,
+  LarderError,
+  logger,
+  movableBuffers,
+  Semaphore,
+  WorkerClient,
+} from "../core/index.ts";
 import { fsyncFd, isFlushUnsupported } from "./descriptors.ts";
 import { type Home, onDisk } from "./disk-error.ts";
 import type { Batch, BatchOutcome, NewFile, Publication } from "./flush-batch.ts";
@@ -45,7 +52,7 @@ export class Flusher {
     await this.#enqueue(this.#publications, { ...publication, isFlushed });
   }
 
-  /** Writes, flushes and names small files together. @throws {LarderError} As {@link publish}. */
+  /** Writes, flushes and names small files together. Their bytes are gone for the caller. @throws {LarderError} As {@link publish}. */
   async publishNew(file: NewFile): Promise<void> {
     await this.#enqueue(this.#publications, file);
   }
@@ -100,7 +107,8 @@ export class Flusher {
     };
     try {
       this.warmUp();
-      const outcome = await this.#worker?.call<BatchOutcome>("flushBatch", [batch]);
+      const bytes = batch.publications.flatMap((item) => "bytes" in item ? [item.bytes] : []);
+      const outcome = await this.#worker?.call<BatchOutcome>("flushBatch", [batch], movableBuffers(...bytes));
       if (outcome?.isReduced) this.#noteReduced();
       publications.forEach(({ settle }, index) => settle(failure(outcome?.publications[index])));
       folders.forEach(({ settle }, index) => settle(failure(outcome?.folders[index])));

@@ -153,7 +153,7 @@ export interface BlobStore {
    * @param key A digest, or `u-` and 64 hex digits for bytes whose digest is not known yet.
    */
   openPart(key: string): Promise<Part>;
-  /** Commits small bytes that are in memory and whose digest was compared; durable when it resolves. @throws {LarderError} NO_SPACE, READONLY, ... */
+  /** Commits small bytes that are in memory and whose digest was compared; durable when it resolves. The bytes move: they are gone for the caller. @throws {LarderError} NO_SPACE, READONLY, ... */
   put(digest: Digest, bytes: Uint8Array): Promise<void>;
   /** @throws {LarderError} NO_SPACE when free space minus what is reserved does not hold `bytes`, NO_INODES, READONLY. */
   reserve(bytes: number): Promise<Reservation>;

@@ -12,7 +12,7 @@ test("put() keeps small bytes under their digest, readable by their owner only, 
   await using folder = await tempFolder();
   const store = await openBlobStore({ home: join(folder.path, "home") });
   const blobs = Array.from({ length: 100 }, (_, index) => pseudoRandomBytes(index + 1, 1 + index * 997));
-  await Promise.all(blobs.map((bytes) => store.put(digestOf(bytes) as Digest, bytes)));
+  await Promise.all(blobs.map((bytes) => store.put(digestOf(bytes) as Digest, bytes.slice())));
   for (const bytes of blobs) {
     const { path } = store.open(digestOf(bytes) as Digest, bytes.length);
     expect(digestOf(await Bun.file(path).bytes())).toBe(digestOf(bytes));
@@ -26,7 +26,7 @@ test("put() of what is there already, and of nothing, is as good as the first", 
   await using folder = await tempFolder();
   const store = await openBlobStore({ home: join(folder.path, "home") });
   for (const bytes of [pseudoRandomBytes(1, 10), pseudoRandomBytes(1, 10), new Uint8Array()]) {
-    await store.put(digestOf(bytes) as Digest, bytes);
+    await store.put(digestOf(bytes) as Digest, bytes.slice());
     expect(store.open(digestOf(bytes) as Digest, bytes.length).sizeBytes).toBe(bytes.length);
   }
   await store.close();
@@ -52,12 +52,12 @@ testOnTmpfs(
     const filler = join(disk.path, "filler");
     await fill(filler);
     const bytes = pseudoRandomBytes(2, 1024 * 1024);
-    const failure = await store.put(digestOf(bytes) as Digest, bytes).catch((error: unknown) => error);
+    const failure = await store.put(digestOf(bytes) as Digest, bytes.slice()).catch((error: unknown) => error);
     expect(isLarderError(failure, "NO_SPACE")).toBe(true);
     expect(await readdir(join(disk.path, "home", "incoming"))).toEqual([]);
     expect(store.has(digestOf(bytes) as Digest)).toBe(false);
     await Bun.file(filler).delete();
-    await store.put(digestOf(bytes) as Digest, bytes);
+    await store.put(digestOf(bytes) as Digest, bytes.slice());
     expect(store.has(digestOf(bytes) as Digest)).toBe(true);
     await store.close();
   },
