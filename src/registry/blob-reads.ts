@@ -8,15 +8,13 @@ const SOURCES_MAX = 1000;
 
 type BlobReads = Pick<
   Registry,
-  "findBlob" | "blobsAfter" | "aliveDigests" | "isReferenced" | "sourcesOf" | "namesOf"
+  "findBlob" | "findBlobByGitOid" | "blobsAfter" | "aliveDigests" | "isReferenced" | "sourcesOf" | "namesOf"
 >;
 
 export function blobReads(db: ReadConnection): BlobReads {
   return {
-    findBlob(digest) {
-      const row = db.get<Stored<BlobRow>>("findBlob", digest);
-      return row && withoutNulls<BlobRow>(row);
-    },
+    findBlob: (digest) => toBlob(db.get<Stored<BlobRow>>("findBlob", digest)),
+    findBlobByGitOid: (gitOid) => toBlob(db.get<Stored<BlobRow>>("findBlobByGitOid", gitOid)),
     blobsAfter: (after, limit) =>
       db.all<Stored<BlobRow>>("blobsAfter", after, limit).map((row) => withoutNulls<BlobRow>(row)),
     aliveDigests: () => new Set(db.all<{ digest: string }>("aliveDigests").map((row) => row.digest)),
@@ -24,6 +22,10 @@ export function blobReads(db: ReadConnection): BlobReads {
     sourcesOf: (digest) => distinctSources(db, digest),
     namesOf: (digest, limit) => db.all("namesOf", digest, limit),
   };
+}
+
+function toBlob(row: Stored<BlobRow> | undefined): BlobRow | undefined {
+  return row && withoutNulls<BlobRow>(row);
 }
 
 function distinctSources(db: ReadConnection, digest: Digest): FileSource[] {

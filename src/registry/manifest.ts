@@ -43,6 +43,8 @@ const Manifest = z.object({
     path: parsed(parseFilePath),
     sha256: parsed(parseDigest),
     size_bytes: Bytes,
+    /** Git's name of the content, when it came with one. */
+    git_oid: z.string().regex(/^[0-9a-f]{40}$/).optional(),
     /** Digests of the file's chunks one after the other, base64. */
     chunks: z.base64().optional(),
     sources: z.array(z.object({
@@ -60,7 +62,7 @@ const Manifest = z.object({
 
 /**
  * What `manifests/<model>/<version>.json` holds: one version as the registry knows it, enough to build the registry's rows
- * again without reading a blob. The length of a chunk is part of the format.
+ * again without reading a blob. The length of a chunk is part of the format. Fields that a later release adds are passed over.
  */
 export type ManifestDocument = z.input<typeof Manifest>;
 
@@ -99,6 +101,7 @@ function toManifestFile(
     path: file.path,
     sha256: file.digest,
     size_bytes: file.sizeBytes,
+    ...(file.gitOid === undefined ? {} : { git_oid: file.gitOid }),
     ...(chunkDigests === undefined ? {} : { chunks: Buffer.from(chunkDigests).toString("base64") }),
     sources: file.sources.map(({ kind, location, encoding }) => ({
       kind,
@@ -128,12 +131,7 @@ export function parseManifest(document: unknown): ParsedManifest {
       model: data.model,
       version: data.version,
       createdAtS: data.created_at,
-      files: data.files.map((file) => ({
-        path: file.path,
-        digest: file.sha256,
-        sizeBytes: file.size_bytes,
-        sources: file.sources.map(toSource),
-      })),
+      files: data.files.map(toVersionFile),
       variants: data.variants,
     },
     aliases: data.aliases,
@@ -142,13 +140,23 @@ export function parseManifest(document: unknown): ParsedManifest {
   };
 }
 
-function toSource(
-  { kind, location, encoding }: z.output<typeof Manifest>["files"][number]["sources"][number],
-): FileSource {
+type ParsedFile = z.output<typeof Manifest>["files"][number];
+
+function toVersionFile({ path, sha256, size_bytes, git_oid, sources }: ParsedFile): VersionFile {
+  return {
+    path,
+    digest: sha256,
+    sizeBytes: size_bytes,
+    sources: sources.map(toSource),
+    ...(git_oid === undefined ? {} : { gitOid: git_oid }),
+  };
+}
+
+function toSource({ kind, location, encoding }: ParsedFile["sources"][number]): FileSource {
   return { kind, location, ...(encoding === undefined ? {} : { encoding }) };
 }
 
-function chunkTables(files: z.output<typeof Manifest>["files"]): Map<Digest, Uint8Array> {
+function chunkTables(files: readonly ParsedFile[]): Map<Digest, Uint8Array> {
   const tables = new Map<Digest, Uint8Array>();
   for (const { sha256, size_bytes, chunks } of files) {
     if (chunks === undefined) continue;

@@ -88,10 +88,13 @@ function filesOf(db: ReadConnection, versionId: number): VersionFile[] {
     known.push(withoutNulls<FileSource>(source as Stored<FileSource>));
     sources.set(fileId, known);
   }
-  return db.all<FileRow & { id: number }>("filesOfVersion", versionId).map(({ id, ...file }) => ({
-    ...file,
-    sources: sources.get(id) ?? [],
-  }));
+  return db.all<FileRow & { id: number; gitOid: string | null }>("filesOfVersion", versionId).map(
+    ({ id, gitOid, ...file }) => ({
+      ...file,
+      sources: sources.get(id) ?? [],
+      ...(gitOid === null ? {} : { gitOid }),
+    }),
+  );
 }
 
 function variantsOf(db: ReadConnection, versionId: number): VariantRecord[] {

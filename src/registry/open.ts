@@ -2,10 +2,12 @@ import { chmodSync } from "node:fs";
 import { type Clock, diskError, LarderError, systemClock, WorkerClient } from "../core/index.ts";
 import { blobReads } from "./blob-reads.ts";
 import { createPrivate, statRegular } from "./durable-file.ts";
+import { hubReads } from "./hub-reads.ts";
 import { inspectRegistry } from "./inspect.ts";
 import { migrate } from "./migrate.ts";
 import { modelReads } from "./model-reads.ts";
 import { otherReads } from "./other-reads.ts";
+import { pullReads } from "./pull-reads.ts";
 import { openImmutable, openReadConnection, type ReadConnection } from "./read-connection.ts";
 import { type Migration, MIGRATIONS, schemaVersion } from "./schema.ts";
 import { damageError, isDamage } from "./sqlite-error.ts";
@@ -93,7 +95,13 @@ function openReadonly(path: string, schema: number, found: number): Registry {
 }
 
 function registryReads(db: ReadConnection, schema: number) {
-  return { ...blobReads(db), ...modelReads(db), ...otherReads(db, schema) };
+  return {
+    ...blobReads(db),
+    ...modelReads(db),
+    ...hubReads(db),
+    ...pullReads(db),
+    ...otherReads(db, schema),
+  };
 }
 
 /** Writes down that SQLite found damage, once: the next start builds the registry again. */

@@ -1,4 +1,5 @@
 import initial from "./migrations/001-initial.sql" with { type: "text" };
+import hub from "./migrations/002-hub.sql" with { type: "text" };
 
 /** One step of the schema: brings a database from `version - 1` to `version`, which is kept as its `user_version`. */
 export interface Migration {
@@ -9,6 +10,7 @@ export interface Migration {
 /** Every step in order, from an empty file on. A step that was released is never changed. */
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: initial },
+  { version: 2, sql: hub },
 ];
 
 export function schemaVersion(migrations: readonly Migration[]): number {

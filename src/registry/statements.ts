@@ -1,12 +1,29 @@
 // All SQL that runs on an open registry, by name: a test walks both tables and asks SQLite for the plan of each.
 
+/** What a rebuild reads of the old file: columns that every schema so far has, because that file may be of an older one. */
+export const KEPT_SQL = {
+  findPull:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE id = ?1",
+  listPulls:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE created_at >= 0 ORDER BY created_at DESC, id DESC LIMIT ?1",
+  listPullsInState:
+    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE state = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
+  filesOfPull:
+    "SELECT path, urls, size_bytes AS sizeBytes, digest, bytes_done AS bytesDone, state FROM pull_files WHERE pull_id = ?1 ORDER BY position",
+  listSettings: "SELECT key, value FROM settings ORDER BY key",
+} as const;
+
 /**
  * What the reading connection prepares. Column names are those of the rows in types.ts. What serving asks for is nested, not
  * joined: a join with several values makes SQLite prepare the statement again at each call (2 µs against 15).
  */
 export const READ_SQL = {
+  ...KEPT_SQL,
+
   findBlob:
     "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest = ?1",
+  findBlobByGitOid:
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE id = (SELECT blob_id FROM git_oids WHERE oid = ?1)",
   blobsAfter:
     "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2",
   aliveDigests: "SELECT digest FROM blobs WHERE id IN (SELECT blob_id FROM files)",
@@ -31,7 +48,7 @@ export const READ_SQL = {
   findVersion:
     "SELECT id, created_at AS createdAtS, size_bytes AS sizeBytes FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2",
   filesOfVersion:
-    "SELECT files.id, files.path, blobs.digest, blobs.size_bytes AS sizeBytes FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1 ORDER BY files.path",
+    "SELECT files.id, files.path, files.git_oid AS gitOid, blobs.digest, blobs.size_bytes AS sizeBytes FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1 ORDER BY files.path",
   sourcesOfVersion:
     "SELECT sources.file_id AS fileId, sources.kind, sources.location, sources.encoding FROM files JOIN sources ON sources.file_id = files.id WHERE files.version_id = ?1 ORDER BY sources.file_id, sources.position",
   variantsOfVersion:
@@ -45,26 +62,24 @@ export const READ_SQL = {
   countMatches: "SELECT count(*) AS count FROM models WHERE name LIKE ?1 ESCAPE '\\'",
   totals: "SELECT models, versions, blobs, blob_bytes AS blobBytes FROM totals WHERE id = 1",
 
-  findPull:
-    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE id = ?1",
-  listPulls:
-    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE created_at >= 0 ORDER BY created_at DESC, id DESC LIMIT ?1",
-  listPullsInState:
-    "SELECT id, model, version, variant, state, created_at AS createdAtS, updated_at AS updatedAtS, finished_at AS finishedAtS, request, error FROM pulls WHERE state = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
-  filesOfPull:
-    "SELECT path, urls, size_bytes AS sizeBytes, digest, bytes_done AS bytesDone, state FROM pull_files WHERE pull_id = ?1 ORDER BY position",
+  findScan:
+    "SELECT model, version, scanned_at AS scannedAtS, document FROM scans WHERE model = ?1 AND version = ?2",
+  variantNotes:
+    "SELECT model, version, variant, bytes_done AS bytesDone, error, updated_at AS updatedAtS FROM variant_notes WHERE model = ?1 AND version = ?2 ORDER BY variant",
+
   findToken:
     "SELECT id, name, digest, scopes, created_at AS createdAtS, expires_at AS expiresAtS FROM tokens WHERE digest = ?1",
   listTokens:
     "SELECT id, name, digest, scopes, created_at AS createdAtS, expires_at AS expiresAtS FROM tokens ORDER BY id",
   getSetting: "SELECT value FROM settings WHERE key = ?1",
-  listSettings: "SELECT key, value FROM settings ORDER BY key",
 } as const;
 
 /** What the writing connection prepares. */
 export const WRITE_SQL = {
   putBlob:
     "INSERT INTO blobs (digest, size_bytes, state, chunk_digests) VALUES (?1, ?2, 'intact', ?3) ON CONFLICT (digest) DO UPDATE SET size_bytes = excluded.size_bytes, state = 'intact', chunk_digests = coalesce(excluded.chunk_digests, chunk_digests)",
+  // Either of the two may be known with another one: the last word counts.
+  putGitOid: "INSERT OR REPLACE INTO git_oids (oid, blob_id) SELECT ?1, id FROM blobs WHERE digest = ?2",
   expectBlob:
     "INSERT INTO blobs (digest, size_bytes, state) VALUES (?1, ?2, 'missing') ON CONFLICT (digest) DO NOTHING",
   restoreBlob:
@@ -94,7 +109,7 @@ export const WRITE_SQL = {
     "SELECT DISTINCT blobs.digest FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1",
   isReferenced: "SELECT 1 FROM blobs JOIN files ON files.blob_id = blobs.id WHERE blobs.digest = ?1 LIMIT 1",
   clearFiles: "DELETE FROM files WHERE version_id = ?1",
-  putFile: "INSERT INTO files (version_id, path, blob_id) VALUES (?1, ?2, ?3) RETURNING id",
+  putFile: "INSERT INTO files (version_id, path, blob_id, git_oid) VALUES (?1, ?2, ?3, ?4) RETURNING id",
   putSource: "INSERT INTO sources (file_id, position, kind, location, encoding) VALUES (?1, ?2, ?3, ?4, ?5)",
   clearVariants: "DELETE FROM variants WHERE version_id = ?1",
   putVariant: "INSERT INTO variants (version_id, name, status) VALUES (?1, ?2, ?3) RETURNING id",
@@ -103,6 +118,18 @@ export const WRITE_SQL = {
     "INSERT INTO aliases (model_id, name, version_id) VALUES (?1, ?2, ?3) ON CONFLICT (model_id, name) DO UPDATE SET version_id = ?3",
   removeAlias: "DELETE FROM aliases WHERE model_id = ?1 AND name = ?2",
   touchModel: "UPDATE models SET updated_at = max(updated_at, ?2) WHERE id = ?1",
+
+  putScan:
+    "INSERT INTO scans (model, version, scanned_at, document) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (model, version) DO UPDATE SET scanned_at = ?3, document = ?4",
+  oldScans:
+    "SELECT version FROM scans WHERE model = ?1 ORDER BY scanned_at DESC, version DESC LIMIT -1 OFFSET ?2",
+  removeScan: "DELETE FROM scans WHERE model = ?1 AND version = ?2",
+  removeScans: "DELETE FROM scans WHERE model = ?1",
+  putVariantNote:
+    "INSERT INTO variant_notes (model, version, variant, bytes_done, error, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (model, version, variant) DO UPDATE SET bytes_done = ?4, error = ?5, updated_at = ?6",
+  removeVariantNote: "DELETE FROM variant_notes WHERE model = ?1 AND version = ?2 AND variant = ?3",
+  removeNotesOfVersion: "DELETE FROM variant_notes WHERE model = ?1 AND version = ?2",
+  removeNotesOfModel: "DELETE FROM variant_notes WHERE model = ?1",
 
   putPull:
     "INSERT INTO pulls (id, model, version, variant, state, created_at, updated_at, finished_at, request, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET model = ?2, version = ?3, variant = ?4, state = ?5, created_at = ?6, updated_at = ?7, finished_at = ?8, request = ?9, error = ?10",

@@ -40,6 +40,28 @@ export interface FileSource {
 
 export interface VersionFile extends FileRow {
   readonly sources: readonly FileSource[];
+  /** Git's name of the content (SHA-1 of `blob <length>\0` and the bytes), of a file that its repository keeps outside of LFS. */
+  readonly gitOid?: string;
+}
+
+/** What a hub repository offers at one commit, as it was last asked. */
+export interface ScanRow {
+  readonly model: string;
+  /** The commit. */
+  readonly version: string;
+  readonly scannedAtS: number;
+  /** JSON-able; what is in it is the library's affair. */
+  readonly document: unknown;
+}
+
+/** How the last try to pull a variant ended, when it did not end well. */
+export interface VariantNote {
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string;
+  readonly bytesDone: number;
+  readonly error: ErrorRecord;
+  readonly updatedAtS: number;
 }
 
 /** One version with all that belongs to it: what `putVersion` writes and a manifest document holds. */
@@ -163,6 +185,12 @@ export interface Registry {
   listModels(query: ListQuery): ModelListRow[];
   countModels(q?: string): number;
 
+  /** A blob by Git's name of its content, when it came with one. */
+  findBlobByGitOid(gitOid: string): BlobRow | undefined;
+  findScan(model: string, version: string): ScanRow | undefined;
+  /** Of a version, by variant. */
+  variantNotes(model: string, version: string): VariantNote[];
+
   findPull(id: string): PullRow | undefined;
   /** Newest first. */
   listPulls(options: { readonly limit: number; readonly states?: readonly PullState[] }): PullRow[];
@@ -184,7 +212,13 @@ export interface Registry {
   generation(): number;
 
   recordBlob(
-    blob: { readonly digest: Digest; readonly sizeBytes: number; readonly chunkDigests?: Uint8Array },
+    blob: {
+      readonly digest: Digest;
+      readonly sizeBytes: number;
+      readonly chunkDigests?: Uint8Array;
+      /** Known beside what is known already; one blob has one. */
+      readonly gitOid?: string;
+    },
   ): Promise<void>;
   setBlobState(digest: Digest, state: BlobState): Promise<void>;
   setVerified(
@@ -204,7 +238,7 @@ export interface Registry {
    */
   putVersion(record: VersionRecord): Promise<void>;
   /**
-   * Removes one version, or the model with everything. Returns digests that nothing points to any more.
+   * Removes one version with its notes, or the model with everything, its scans too. Returns digests that nothing points to any more.
    *
    * @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND
    */
@@ -212,6 +246,12 @@ export interface Registry {
   /** @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND; BAD_ALIAS for the name of a version of this model. */
   setAlias(model: string, alias: string, version: string): Promise<void>;
   removeAlias(model: string, alias: string): Promise<boolean>;
+
+  /** Inserts or replaces. Of one model the 16 newest are kept, and those of versions that are here; the notes of the others go too. */
+  putScan(scan: ScanRow): Promise<void>;
+  /** Inserts or replaces. */
+  putVariantNote(note: VariantNote): Promise<void>;
+  removeVariantNote(model: string, version: string, variant: string): Promise<void>;
 
   /** Inserts or replaces; `durable: false` is for progress and may be lost in a power cut. */
   putPull(pull: PullRow, options?: { readonly durable?: boolean }): Promise<void>;

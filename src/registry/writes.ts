@@ -12,6 +12,9 @@ export type RegistryWrites = Pick<
   | "removeVersion"
   | "setAlias"
   | "removeAlias"
+  | "putScan"
+  | "putVariantNote"
+  | "removeVariantNote"
   | "putPull"
   | "putToken"
   | "removeToken"
@@ -42,6 +45,9 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     removeVersion: (model, version) => submit("removeVersion", [model, version, nowS()]),
     setAlias: (model, alias, version) => submit("setAlias", [model, alias, version, nowS()]),
     removeAlias: (model, alias) => submit("removeAlias", [model, alias, nowS()]),
+    putScan: (scan) => submit("putScan", [scan]),
+    putVariantNote: (note) => submit("putVariantNote", [note]),
+    removeVariantNote: (model, version, variant) => submit("removeVariantNote", [model, version, variant]),
     putPull: (pull, { durable = true } = {}) => submit("putPull", [pull], { durable }),
     putToken: (token) => submit("putToken", [token]),
     removeToken: (id) => submit("removeToken", [id]),

@@ -103,6 +103,7 @@ testWith(
   async () => {
     await using at = await world();
     await stock(at);
+    const schema = sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version");
     sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 99");
     const before = await treeOf(at.larder.home);
     const verbs = [["serve", "--port", "0"], ["list"], ["gc", "--grace", "0s"], [
@@ -116,7 +117,7 @@ testWith(
       expect([argv, code, json]).toMatchObject([argv, 78, { error: { code: "SCHEMA_NEWER" } }]);
       expect(await treeOf(at.larder.home)).toEqual(before);
     }
-    sqlite(at.larder.inHome("registry.sqlite"), "PRAGMA user_version = 1");
+    sqlite(at.larder.inHome("registry.sqlite"), `PRAGMA user_version = ${schema}`);
     expect((await at.larder.run("list")).json).toMatchObject({ total: 2 });
   },
   TIMEOUT_MS,
@@ -179,9 +180,10 @@ async function overwrite(path: string, from: number, length: number): Promise<vo
   await Bun.write(path, bytes);
 }
 
-function sqlite(path: string, sql: string): void {
-  const { exitCode, stderr } = Bun.spawnSync([findTool("sqlite3") ?? "", path, sql]);
+function sqlite(path: string, sql: string): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([findTool("sqlite3") ?? "", path, sql]);
   if (exitCode !== 0) throw new Error(`sqlite3 failed: ${stderr.toString()}`);
+  return stdout.toString();
 }
 
 /** Another process that holds the write lock of a database. */

@@ -22,13 +22,16 @@ const SEED = `
   INSERT INTO versions SELECT id, id, '1.0.0', id, 30, 2 FROM models;
   INSERT INTO versions SELECT ${MODELS} + id, id, '2.0.0', id, 30, 2 FROM models WHERE id % 10 = 1;
   INSERT INTO blobs SELECT id, printf('%064x', id), 10, 'intact', NULL, zeroblob(32) FROM models;
-  INSERT INTO files SELECT id, id, 'a.bin', id FROM versions WHERE id <= ${MODELS};
-  INSERT INTO files SELECT ${MODELS} + id, id, 'b.bin', CASE id % 5 WHEN 0 THEN 1 ELSE id END FROM versions WHERE id <= ${MODELS};
+  INSERT INTO files SELECT id, id, 'a.bin', id, printf('%040x', id) FROM versions WHERE id <= ${MODELS};
+  INSERT INTO files SELECT ${MODELS} + id, id, 'b.bin', CASE id % 5 WHEN 0 THEN 1 ELSE id END, NULL FROM versions WHERE id <= ${MODELS};
+  INSERT INTO git_oids SELECT printf('%040x', id), id FROM blobs;
   INSERT INTO sources SELECT id, 0, 'url', 'https://example.org/' || id, NULL FROM files;
   INSERT INTO variants SELECT id, id, 'default', 'downloaded' FROM versions;
   INSERT INTO variant_files SELECT version_id, id FROM files;
   INSERT INTO aliases SELECT id, 'stable', id FROM models WHERE id % 3 = 0;
   INSERT INTO pulls SELECT 'p' || id, name, '1.0.0', 'default', 'done', id, id, id, NULL, NULL FROM models WHERE id % 20 = 0;
+  INSERT INTO scans SELECT name, '1.0.0', id, '{"files":[]}' FROM models;
+  INSERT INTO variant_notes SELECT name, '1.0.0', 'q4', 5, '{"code":"DNS"}', id FROM models;
   INSERT INTO tokens VALUES ('t', 't', printf('%064x', 1), '[]', 1, NULL);
 `;
 
@@ -73,6 +76,13 @@ describe("with 100,000 models", () => {
     );
   });
 
+  test("neither old scans nor notes are sorted", () => {
+    using db = new Database(path, { readonly: true });
+    for (const sql of [READ_SQL.variantNotes, WRITE_SQL.oldScans]) {
+      expect(planOf(db, sql).join("\n")).not.toContain("TEMP B-TREE");
+    }
+  });
+
   test("listing in pages gives every model once, in order", () => {
     const models: string[] = [];
     let page = registry.listModels({ limit: 5000 });
@@ -98,8 +108,13 @@ describe("with 100,000 models", () => {
       sizeBytes: 10,
       state: "intact",
     });
+    expect(registry.findBlobByGitOid((77_777).toString(16).padStart(40, "0"))?.digest).toBe(
+      (77_777).toString(16).padStart(64, "0") as never,
+    );
+    expect(registry.findScan("org499/model-099999", "1.0.0")?.document).toEqual({ files: [] });
+    expect(registry.variantNotes("org499/model-099999", "1.0.0").map((note) => note.variant)).toEqual(["q4"]);
     expect(registry.stats()).toEqual({
-      schema: 1,
+      schema: 2,
       models: 100_000,
       versions: 110_000,
       blobs: 100_000,

@@ -23,8 +23,8 @@ import {
   toManifest,
 } from "../../src/registry/index.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
-import { codeOf, digestOf, versionOf } from "./fixtures.ts";
-import { chunksOf, fill, type Home, home, PULL, TOKEN } from "./sample-home.ts";
+import { codeOf, digestOf, gitOidOf, versionOf } from "./fixtures.ts";
+import { chunksOf, fill, type Home, home, PULL, SHARED, TOKEN } from "./sample-home.ts";
 
 function expectAll(registry: Registry, { records, blobs }: Home): void {
   for (const record of records) {
@@ -39,6 +39,7 @@ function expectAll(registry: Registry, { records, blobs }: Home): void {
       chunkDigests: chunksOf(digest, sizeBytes),
     });
   }
+  expect(registry.findBlobByGitOid(gitOidOf(SHARED))?.digest).toBe(digestOf(SHARED));
   const models = new Set(records.map((record) => record.model));
   expect(registry.listModels({ limit: 1000 }).map((row) => row.model)).toEqual([...models].sort());
   expect({ ...registry.findModel("org5/model-0")?.aliases }).toEqual({
@@ -362,6 +363,34 @@ test("a manifest comes back through JSON as it went", () => {
     writtenAtS: 13,
     chunkDigests: new Map([[digestOf("w"), chunks]]),
   });
+});
+
+test("a manifest keeps Git's names; one without them, or with fields of a later release, is read", () => {
+  const spec = { path: "w", content: "w" };
+  const [without, named] = [undefined, gitOidOf("w")].map((gitOid) =>
+    toManifest(
+      versionOf("iris", "1", [gitOid === undefined ? spec : { ...spec, gitOid }]),
+      [],
+      () => undefined,
+      1,
+    )
+  );
+  expect(without!.files[0]).not.toHaveProperty("git_oid");
+  expect(parseManifest(without).record).toEqual(versionOf("iris", "1", [spec]));
+  expect(named!.files[0]?.git_oid).toBe(gitOidOf("w"));
+  expect(named!.schema).toBe(1);
+  const later = { ...named, license: "MIT", files: [{ ...named!.files[0], mode: 0o644 }] };
+  expect(parseManifest(later).record).toEqual(versionOf("iris", "1", [{ ...spec, gitOid: gitOidOf("w") }]));
+});
+
+test("a manifest with a wrong name of Git is refused", () => {
+  const good = toManifest(versionOf("iris", "1"), [], () => undefined, 1);
+  for (
+    const oid of ["", "abc", gitOidOf("w").toUpperCase(), `${gitOidOf("w")}0`, `${gitOidOf("w")}\n`, 5, null]
+  ) {
+    const wrong = { ...good, files: [{ ...good.files[0], git_oid: oid }] };
+    expect(() => parseManifest(wrong)).toThrow(expect.objectContaining({ code: "CORRUPT_SOURCE" }));
+  }
 });
 
 test("a manifest whose chunk table has the wrong length is read without it", () => {

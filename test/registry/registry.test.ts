@@ -4,18 +4,7 @@ import { join } from "node:path";
 import { packDigests } from "../../src/core/index.ts";
 import { openRegistry, type PullRow, type Registry } from "../../src/registry/index.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
-import { codeOf, digestOf, versionOf } from "./fixtures.ts";
-
-async function withRegistry(work: (registry: Registry, path: string) => Promise<unknown>): Promise<void> {
-  await using folder = await tempFolder();
-  const path = join(folder.path, "registry.sqlite");
-  const registry = await openRegistry({ path });
-  try {
-    await work(registry, path);
-  } finally {
-    await registry.close();
-  }
-}
+import { codeOf, digestOf, versionOf, withRegistry } from "./fixtures.ts";
 
 test("a version comes back as it was put", () =>
   withRegistry(async (registry) => {
@@ -29,6 +18,8 @@ test("a version comes back as it was put", () =>
           digest: digestOf("config"),
           sizeBytes: 6,
           sources: [{ kind: "path" as const, location: "/models/config.json" }],
+          // printf config | git hash-object --stdin
+          gitOid: "30fa1ceaf36334498cbd5a1e976cd4e7a7b63cc2",
         },
         {
           path: "weights.gguf",
@@ -103,7 +94,7 @@ test("blobs: recorded, verified, changed and forgotten", () =>
     });
     await registry.recordBlob({ digest, sizeBytes: 6_000_000 });
     expect(registry.findBlob(digest)?.chunkDigests).toEqual(chunkDigests);
-    expect(registry.stats()).toEqual({ schema: 1, models: 0, versions: 0, blobs: 1, blobBytes: 6_000_000 });
+    expect(registry.stats()).toEqual({ schema: 2, models: 0, versions: 0, blobs: 1, blobBytes: 6_000_000 });
     await registry.forgetBlobs([digest]);
     expect(registry.findBlob(digest)).toBeUndefined();
     expect(registry.stats()).toMatchObject({ blobs: 0, blobBytes: 0 });

@@ -7,7 +7,7 @@ import {
   toManifest,
   type VersionRecord,
 } from "../../src/registry/index.ts";
-import { digestOf, versionOf } from "./fixtures.ts";
+import { digestOf, gitOidOf, versionOf } from "./fixtures.ts";
 
 export const TOKEN = { id: "t1", name: "ci", digest: digestOf("secret"), scopes: ["read"], createdAtS: 5 };
 export const PULL: PullRow = {
@@ -20,6 +20,9 @@ export const PULL: PullRow = {
   request: { model: "iris" },
   files: [],
 };
+
+/** A file of every version, small enough that a hub names it by Git. */
+export const SHARED = "shared by all";
 
 export interface Home {
   readonly path: string;
@@ -39,7 +42,7 @@ export function home(folder: string): Home {
       `org${n % 7}/model-${n % 20}`,
       `1.${n}.0`,
       [
-        { path: "config.json", content: "shared by all", sizeBytes: 13 },
+        { path: "config.json", content: SHARED, gitOid: gitOidOf(SHARED) },
         { path: "weights.bin", content: `weights ${n}`, sizeBytes: 11_000_000 + n },
       ],
       1000 + n,
