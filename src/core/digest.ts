@@ -65,6 +65,51 @@ export function sha256(bytes: Uint8Array | string): Digest {
   return new Sha256().update(bytes).digest();
 }
 
+const GIT_OID_PATTERN = /^[0-9a-f]{40}$/;
+
+/**
+ * The one parser of Git object names from outside: 40 hexadecimal digits, lower case. It stays a string: that it is well formed
+ * says nothing of any bytes here.
+ *
+ * @throws {LarderError} BAD_DIGEST
+ */
+export function parseGitOid(text: string, field = "git_oid"): string {
+  if (GIT_OID_PATTERN.test(text)) return text;
+  throw new LarderError(
+    "BAD_DIGEST",
+    `Cannot read ${field} ${JSON.stringify(text.slice(0, 100))} as a Git object name`,
+    { field, hint: "Give 40 lower-case hexadecimal digits." },
+  );
+}
+
+/**
+ * A running Git object name of a file: the SHA-1 of `blob`, a space, the length in decimal digits, a zero byte, and the bytes.
+ *
+ * @see Pro Git, 2nd edition, section 10.2, Object Storage.
+ */
+export class GitBlobHash {
+  readonly #hasher = new Bun.CryptoHasher("sha1");
+
+  /** @param sizeBytes Of the whole file: the name begins with it. */
+  constructor(sizeBytes: number) {
+    this.#hasher.update(`blob ${sizeBytes}\0`);
+  }
+
+  update(bytes: Uint8Array): this {
+    this.#hasher.update(bytes);
+    return this;
+  }
+
+  /** 40 lower-case hexadecimal digits. Ends this hash; it takes no more bytes. */
+  digest(): string {
+    return this.#hasher.digest("hex");
+  }
+}
+
+export function gitBlobOid(bytes: Uint8Array): string {
+  return new GitBlobHash(bytes.byteLength).update(bytes).digest();
+}
+
 /** Compares two digests in constant time. */
 export function equalDigests(a: Digest, b: Digest): boolean {
   return timingSafeEqual(digestToBytes(a), digestToBytes(b));

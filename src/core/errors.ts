@@ -1,4 +1,9 @@
-/** Every code a caller can meet. The HTTP status and the CLI exit code of each are chosen at the edge, in one table each. */
+/**
+ * Every code a caller can meet. The HTTP status and the CLI exit code of each are chosen at the edge, in one table each.
+ *
+ * `HUB_*`, `REPO_*` and `REVISION_NOT_FOUND` are what a hub says of a repository, one code for each of its answers; `UPSTREAM_*` what
+ * any server says of an address. `OFFLINE` is our own refusal to ask.
+ */
 export const ERROR_CODES = [
   "BAD_ALIAS",
   "BAD_BODY",
@@ -22,16 +27,22 @@ export const ERROR_CODES = [
   "DECOMPRESS_LIMIT",
   "DIGEST_MISMATCH",
   "DNS",
+  "DOES_NOT_FIT_MEMORY",
   "FILE_NOT_FOUND",
   "FORBIDDEN",
   "HOME_LOCKED",
   "HOST",
+  "HUB_ANSWER",
+  "HUB_FILE_NOT_FOUND",
+  "HUB_GATED",
+  "HUB_TOKEN_INVALID",
   "IO",
   "JOB_NOT_FOUND",
   "LENGTH_UNKNOWN",
   "MODEL_NOT_FOUND",
   "NO_INODES",
   "NO_SPACE",
+  "OFFLINE",
   "ORIGIN",
   "PERMISSION",
   "PORT_IN_USE",
@@ -41,6 +52,9 @@ export const ERROR_CODES = [
   "RANGE_NOT_SATISFIABLE",
   "READONLY",
   "REDIRECT",
+  "REPO_DISABLED",
+  "REPO_NOT_FOUND",
+  "REVISION_NOT_FOUND",
   "SCHEMA_NEWER",
   "SHUTTING_DOWN",
   "SIZE_MISMATCH",

@@ -3,6 +3,13 @@ export type LarderEvent =
   | { readonly type: "pull"; readonly pullId: string }
   | { readonly type: "job"; readonly jobId: string }
   | { readonly type: "version"; readonly model: string; readonly version: string }
+  | {
+    readonly type: "variant";
+    readonly model: string;
+    readonly version: string;
+    readonly variant: string;
+    readonly status: "available" | "downloading" | "downloaded" | "failed";
+  }
   | { readonly type: "removed"; readonly model: string; readonly version?: string }
   | { readonly type: "alias"; readonly model: string; readonly alias: string }
   | { readonly type: "damaged"; readonly digest: string; readonly chunks: readonly number[] }

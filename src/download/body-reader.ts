@@ -1,5 +1,5 @@
 import { type Clock, LarderError, onAbort } from "../core/index.ts";
-import { bodyError, type NetClient, type NetResponse } from "../net/index.ts";
+import { bodyError, type NetClient, type NetRequest, type NetResponse } from "../net/index.ts";
 import type { ByteReader } from "./byte-reader.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { TransferTuning } from "./types.ts";
@@ -26,9 +26,9 @@ export class BodyReader {
     this.#forget = [onAbort(signal, stop), onAbort(this.#watchdog.signal, stop)];
   }
 
-  async request(url: URL, headers: Record<string, string>): Promise<NetResponse> {
+  async request(url: URL, request: Pick<NetRequest, "headers" | "originHeaders">): Promise<NetResponse> {
     const response = await this.#watchdog.whilePaused(
-      this.deps.net.request(url, { headers, signal: this.#controller.signal }),
+      this.deps.net.request(url, { ...request, signal: this.#controller.signal }),
     );
     this.#reader = response.body?.getReader() as ByteReader | undefined;
     return response;

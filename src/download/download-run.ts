@@ -1,4 +1,5 @@
 import { chunkCount, type Digest, LarderError, onAbort, packDigests } from "../core/index.ts";
+import { chunkMismatch, type Found, isExpected, mismatch } from "./expected.ts";
 import type { MirrorScores } from "./mirror-scores.ts";
 import type { TransferEvent, TransferJob, TransferOutcome, TransferResult } from "./transfer-protocol.ts";
 import type { DownloadOutcome, DownloadRequest, DownloadSink, SinkFollower } from "./types.ts";
@@ -16,6 +17,15 @@ interface Pass {
   readonly fresh: boolean;
   readonly unmixed: boolean;
   readonly refetch: readonly number[];
+}
+
+interface PassResult {
+  readonly outcome: DownloadOutcome;
+  readonly found: Found;
+  /** Mirrors that bytes came from. */
+  readonly contributors: readonly string[];
+  /** Some bytes were there before. */
+  readonly resumed: boolean;
 }
 
 /**
@@ -51,7 +61,7 @@ export class DownloadRun {
     const forget = onAbort(this.request.signal, (reason) => this.#end(reason));
     try {
       const first = await this.#pass({ mirrors, fresh: false, unmixed: false, refetch: [] });
-      if (this.#matches(first.outcome)) return first.outcome;
+      if (isExpected(this.request, first.found)) return first.outcome;
       return await this.#secondPass(mirrors, first);
     } finally {
       forget();
@@ -125,7 +135,7 @@ export class DownloadRun {
     this.#follower?.cancel();
   }
 
-  async #pass(pass: Pass): Promise<{ outcome: DownloadOutcome; contributors: string[]; resumed: boolean }> {
+  async #pass(pass: Pass): Promise<PassResult> {
     const contributors = new Set<string>();
     let resumed = false;
     let next = pass;
@@ -142,6 +152,7 @@ export class DownloadRun {
             bytesFetched: this.#bytesFetched,
             chunksFetched: this.#chunksFetched,
           },
+          found: { ...digests, gitOid: result.gitOid },
           contributors: [...contributors],
           resumed,
         };
@@ -158,7 +169,9 @@ export class DownloadRun {
       ...(sink === undefined ? {} : { files: { fd: sink.fd, journalFd: sink.journalFd } }),
       mirrors: pass.mirrors,
       ...(request.digest === undefined ? {} : { digest: request.digest }),
+      ...(request.gitOid === undefined ? {} : { gitOid: request.gitOid }),
       ...(request.sizeBytes === undefined ? {} : { sizeBytes: request.sizeBytes }),
+      ...(request.credential === undefined ? {} : { credential: request.credential }),
       copies: pass.refetch.length > 0 ? [] : request.copies ?? [],
       group: request.group,
       chunksKnown: request.chunks !== undefined,
@@ -206,9 +219,7 @@ export class DownloadRun {
     this.#bad = Promise.withResolvers();
     for (const index of refetch) {
       const tries = (this.#badChunks.get(index) ?? 0) + 1;
-      if (tries > CHUNK_TRIES) {
-        throw mismatch(this.request.digest, undefined, `chunk ${index} is wrong each time`);
-      }
+      if (tries > CHUNK_TRIES) throw chunkMismatch(this.request, index);
       this.#badChunks.set(index, tries);
     }
     this.#rewritten = refetch;
@@ -218,46 +229,25 @@ export class DownloadRun {
   /** Another mirror's bytes are only of use when a digest decides. */
   #rotated(mirrors: readonly string[]): readonly string[] {
     const [first, ...others] = mirrors;
-    const mayMix = this.request.digest !== undefined || this.request.chunks !== undefined;
+    const { digest, gitOid, chunks } = this.request;
+    const mayMix = digest !== undefined || gitOid !== undefined || chunks !== undefined;
     return first === undefined || !mayMix ? mirrors : [...others, first];
   }
 
-  #matches({ digest, chunkDigests }: DownloadOutcome): boolean {
-    const { chunks } = this.request;
-    if (this.request.digest !== undefined && digest !== this.request.digest) return false;
-    return chunks === undefined || Buffer.compare(chunkDigests, packDigests(chunks)) === 0;
-  }
-
   /** Once more from zero, from one mirror: first those that gave nothing of the wrong bytes. */
-  async #secondPass(
-    mirrors: readonly string[],
-    first: { outcome: DownloadOutcome; contributors: readonly string[]; resumed: boolean },
-  ): Promise<DownloadOutcome> {
+  async #secondPass(mirrors: readonly string[], first: PassResult): Promise<DownloadOutcome> {
     const guilty = new Set(first.contributors);
     const sole = guilty.size === 1 && !first.resumed;
     if (sole) { for (const address of guilty) this.scores.penalise(address); }
     const untouched = mirrors.filter((address) => !guilty.has(address));
     const candidates = sole ? untouched : [...untouched, ...first.contributors];
-    if (candidates.length === 0) throw mismatch(this.request.digest, first.outcome.digest);
+    if (candidates.length === 0) throw mismatch(this.request, first.found);
     const second = await this.#pass({ mirrors: candidates, fresh: true, unmixed: true, refetch: [] });
-    if (this.#matches(second.outcome)) {
+    if (isExpected(this.request, second.found)) {
       for (const address of guilty) if (!second.contributors.includes(address)) this.scores.penalise(address);
       return second.outcome;
     }
     for (const address of second.contributors) this.scores.penalise(address);
-    throw mismatch(this.request.digest, second.outcome.digest);
+    throw mismatch(this.request, second.found);
   }
-}
-
-function mismatch(expected: Digest | undefined, actual: Digest | undefined, what?: string): LarderError {
-  const got = actual === undefined ? what ?? "other bytes" : actual;
-  return new LarderError(
-    "DIGEST_MISMATCH",
-    `Cannot keep this file: expected sha256 ${expected ?? "of known chunks"}, got ${got}`,
-    {
-      field: "sha256",
-      hint: "Check the digest, or name another mirror; nothing was stored.",
-      details: { expected, actual },
-    },
-  );
 }

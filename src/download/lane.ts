@@ -1,10 +1,11 @@
 import { backoffMs, type ByteRange, CHUNK_BYTES, isLarderError, type LarderError } from "../core/index.ts";
-import type { NetResponse } from "../net/index.ts";
+import type { NetRequest, NetResponse } from "../net/index.ts";
 import { BodyReader } from "./body-reader.ts";
 import { lengthUnknown, RestartError, sizeMismatch, truncated, upstreamChanged } from "./failures.ts";
 import type { LaneHost } from "./lanes.ts";
 import type { TriesFor } from "./mirror-rounds.ts";
 import { checkResponse, type Offer } from "./response-check.ts";
+import { decidesByDigest } from "./resume.ts";
 
 /** Bytes that one request asks for of a file that comes over several connections. */
 const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
@@ -91,9 +92,9 @@ export class Lane {
     let held = claim;
     try {
       const asked = this.#rangeFor(claim);
-      const response = await body.request(this.#resolved ?? this.mirror, this.#headers(asked));
+      const response = await this.#request(body, asked);
       const offer = this.#check(response, asked, claim);
-      if (response.url.href !== this.mirror.href) this.#resolved = response.url;
+      this.#keepResolved(response.url);
       await this.host.accept(offer);
       const end = this.#endOf(offer, claim);
       // What was asked for before the length was known must not be claimed by another lane.
@@ -104,6 +105,24 @@ export class Lane {
       await body.close();
       this.host.map?.release(held);
     }
+  }
+
+  async #request(body: BodyReader, asked: ByteRange | undefined): Promise<NetResponse> {
+    const url = this.#resolved ?? this.mirror;
+    const headers = this.#headers(asked);
+    return await body.request(url, { headers, ...this.#proofFor(url) });
+  }
+
+  #proofFor({ origin }: URL): Pick<NetRequest, "originHeaders"> {
+    const { credential } = this.host.job;
+    if (credential?.origin !== origin) return {};
+    return { originHeaders: { authorization: credential.authorization } };
+  }
+
+  /** An address where the credential would be sent may be one that somebody else chose: only the mirror's own leads there with it. */
+  #keepResolved(url: URL): void {
+    const isProtected = url.origin === this.host.job.credential?.origin;
+    if (url.href !== this.mirror.href && !isProtected) this.#resolved = url;
   }
 
   /** Undefined to ask for the whole: known to be short, or from a server without ranges. */
@@ -134,8 +153,8 @@ export class Lane {
     if (offer.end !== undefined && offer.start !== claim.start && offer.totalBytes !== 0) {
       throw upstreamChanged("the server's file ends before what is there", claim.start === 0);
     }
-    const { sizeBytes, digest } = this.host.job;
-    if (offer.endsByClose && (sizeBytes === undefined || digest === undefined)) throw lengthUnknown();
+    const isPinned = this.host.job.sizeBytes !== undefined && decidesByDigest(this.host.job);
+    if (offer.endsByClose && !isPinned) throw lengthUnknown();
     return offer;
   }
 

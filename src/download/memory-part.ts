@@ -1,4 +1,4 @@
-import { type Digest, Sha256 } from "../core/index.ts";
+import { type Digest, GitBlobHash, Sha256 } from "../core/index.ts";
 import type { Journal } from "./journal.ts";
 import type { TransferPart } from "./part-file.ts";
 
@@ -43,6 +43,12 @@ export class MemoryPart implements TransferPart {
     const hash = new Sha256();
     for (const piece of this.#pieces) hash.update(piece);
     return hash.digest();
+  }
+
+  gitOid(): Promise<string> {
+    const hash = new GitBlobHash(this.#sizeBytes);
+    for (const piece of this.#pieces) hash.update(piece);
+    return Promise.resolve(hash.digest());
   }
 
   goOn(): void {}

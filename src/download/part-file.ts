@@ -1,5 +1,5 @@
 import { fstatSync, ftruncateSync, writeSync } from "node:fs";
-import { type Digest, diskError, Sha256 } from "../core/index.ts";
+import { type Digest, diskError, GitBlobHash, Sha256 } from "../core/index.ts";
 import {
   decodeJournal,
   encodeBegun,
@@ -90,10 +90,25 @@ export class PartFile {
   /** Digest of a part that is one chunk at most. */
   digestSmall(sizeBytes: number): Digest {
     const hash = new Sha256();
-    for (let at = 0; at < sizeBytes; at += READ_BYTES) {
-      hash.update(readFully(this.fd, at, Math.min(READ_BYTES, sizeBytes - at)));
+    for (const piece of this.#pieces(sizeBytes)) hash.update(piece);
+    return hash.digest();
+  }
+
+  /** Git's name of a part, of any length: other transfers of this thread go on between two pieces. @throws The signal's reason. */
+  async gitOid(sizeBytes: number, signal: AbortSignal): Promise<string> {
+    const hash = new GitBlobHash(sizeBytes);
+    for (const piece of this.#pieces(sizeBytes)) {
+      hash.update(piece);
+      await Bun.sleep(0);
+      signal.throwIfAborted();
     }
     return hash.digest();
+  }
+
+  *#pieces(sizeBytes: number): Generator<Uint8Array> {
+    for (let at = 0; at < sizeBytes; at += READ_BYTES) {
+      yield readFully(this.fd, at, Math.min(READ_BYTES, sizeBytes - at));
+    }
   }
 
   #append(bytes: Uint8Array): void {

@@ -52,5 +52,5 @@ function isFirstMirror(header: JournalHeader, job: TransferJob): boolean {
 
 /** The end shows whether bytes belong together, wherever they came from. */
 export function decidesByDigest(job: TransferJob): boolean {
-  return job.digest !== undefined || job.chunksKnown;
+  return job.digest !== undefined || job.gitOid !== undefined || job.chunksKnown;
 }

@@ -1,6 +1,6 @@
 import type { Digest, ErrorRecord } from "../core/index.ts";
 import type { NetPolicy } from "../net/index.ts";
-import type { ChunkCopy, TransferTuning } from "./types.ts";
+import type { ChunkCopy, DownloadCredential, TransferTuning } from "./types.ts";
 
 /** What the transfer worker is told once, before its first job. */
 export interface TransferSetup {
@@ -17,7 +17,9 @@ export interface TransferJob {
   readonly files?: { readonly fd: number; readonly journalFd: number };
   readonly mirrors: readonly string[];
   readonly digest?: Digest;
+  readonly gitOid?: string;
   readonly sizeBytes?: number;
+  readonly credential?: DownloadCredential;
   readonly copies: readonly ChunkCopy[];
   readonly group: string;
   /** Every chunk can be checked by itself, so bytes of different mirrors may be mixed. */
@@ -34,6 +36,8 @@ export interface TransferOutcome {
   readonly totalBytes: number;
   /** Of a file that is one chunk at most; longer ones are hashed by the follower. */
   readonly digest?: Digest;
+  /** Git's name of the file, when the job named one. */
+  readonly gitOid?: string;
   /** The whole file, when the job named no descriptors. */
   readonly bytes?: Uint8Array;
   readonly bytesFetched: number;

@@ -85,7 +85,7 @@ export class Transfer implements LaneHost {
     if (!this.job.fresh) await this.#resume();
     await this.#copyChunks();
     if (this.map?.complete !== true) await this.#fetchFromMirrors();
-    return this.#finish();
+    return await this.#finish();
   }
 
   /** Progress of the follower: noted in the journal, if the length is known and there is one, and the brake of the lanes. */
@@ -252,9 +252,9 @@ export class Transfer implements LaneHost {
     };
   }
 
-  #finish(): TransferOutcome {
+  async #finish(): Promise<TransferOutcome> {
     const totalBytes = this.map?.totalBytes ?? this.#streamedBytes;
-    const { sizeBytes } = this.job;
+    const { sizeBytes, gitOid } = this.job;
     if (this.map?.complete === false) throw new Error("the transfer ended before its file was whole");
     if (sizeBytes !== undefined && totalBytes !== sizeBytes) throw sizeMismatch(sizeBytes, totalBytes);
     if (this.map === undefined) this.deps.part.setSize(totalBytes);
@@ -262,6 +262,7 @@ export class Transfer implements LaneHost {
     return {
       totalBytes,
       ...(chunkCount(totalBytes) <= 1 ? { digest: this.deps.part.digestSmall(totalBytes) } : {}),
+      ...(gitOid === undefined ? {} : { gitOid: await this.deps.part.gitOid(totalBytes, this.signal) }),
       bytesFetched: this.#bytesFetched,
       chunksFetched: this.#chunksFetched,
       contributors: this.contributors,

@@ -62,11 +62,26 @@ export interface DownloadProgress {
   readonly resumable: boolean | undefined;
 }
 
+/** Who asks, for one server and no other. Never shown, written down or logged. */
+export interface DownloadCredential {
+  /** As `URL.origin` gives it: scheme, host and port, without a slash at the end. */
+  readonly origin: string;
+  /** The value of the header: `Bearer ...`. */
+  readonly authorization: string;
+}
+
 export interface DownloadRequest {
   /** Mirrors of the same bytes, in order of preference. Absolute addresses, with whatever secrets they need. */
   readonly mirrors: readonly string[];
   readonly digest?: Digest;
+  /**
+   * Git's name of the file, 40 lower-case hexadecimal digits: it decides as a digest does. For files of a few tens of MB at most, since
+   * they are read once more at the end.
+   */
+  readonly gitOid?: string;
   readonly sizeBytes?: number;
+  /** Sent only to mirrors of its origin, and along redirects only while they stay there. */
+  readonly credential?: DownloadCredential;
   /** Digests of all chunks, when they are known: a wrong chunk is then fetched again by itself. */
   readonly chunks?: readonly Digest[];
   /** Chunks to copy from local files before anything is fetched. */

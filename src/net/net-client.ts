@@ -27,6 +27,8 @@ export function createNetClient(policy: NetPolicy, options: NetClientOptions = {
 
 class GuardedClient implements NetClient {
   readonly #allowed: AllowedOrigins;
+  /** As long as no redirect led away from where the request began. */
+  readonly #allowedAtHome: AllowedOrigins;
   readonly #avoided: AvoidedAddresses;
   readonly #fetch: Fetch;
   readonly #resolve: Resolve;
@@ -34,6 +36,7 @@ class GuardedClient implements NetClient {
 
   constructor(private readonly policy: NetPolicy, options: NetClientOptions) {
     this.#allowed = new AllowedOrigins(policy.allowOrigins);
+    this.#allowedAtHome = new AllowedOrigins([...policy.allowOrigins, ...policy.directOrigins ?? []]);
     this.#fetch = options.fetch ?? fetch;
     this.#resolve = options.resolve ?? systemResolve;
     this.#clock = options.clock ?? systemClock;
@@ -57,7 +60,7 @@ class GuardedClient implements NetClient {
   }
 
   async #ask(url: URL, request: NetRequest, atHome: boolean): Promise<Response> {
-    const addresses = this.#avoided.last(await this.#candidates(url, request.signal));
+    const addresses = this.#avoided.last(await this.#candidates(url, atHome, request.signal));
     const headers = hopHeaders(url, request, this.policy.userAgent, atHome);
     const connectMs = this.policy.connectMs / addresses.length;
     const { headersMs } = this.policy;
@@ -92,14 +95,15 @@ class GuardedClient implements NetClient {
   }
 
   /** Looks the name up, for no longer than a connection may take. */
-  async #candidates(url: URL, signal: AbortSignal | undefined): Promise<string[]> {
+  async #candidates(url: URL, atHome: boolean, signal: AbortSignal | undefined): Promise<string[]> {
+    const allowed = atHome ? this.#allowedAtHome : this.#allowed;
     const over = new AbortController();
     const forget = signal ? onAbort(signal, (reason) => over.abort(reason)) : () => {};
     const late = this.#clock.sleep(this.policy.connectMs, over.signal).then(() => {
       throw nameError(url, "ETIMEDOUT");
     });
     try {
-      return await Promise.race([late, candidates(url, this.#allowed, this.#resolve)]);
+      return await Promise.race([late, candidates(url, allowed, this.#resolve)]);
     } finally {
       forget();
       over.abort();

@@ -5,6 +5,8 @@ export interface NetPolicy {
    * `http://127.0.0.1:*` for any port.
    */
   readonly allowOrigins: readonly string[];
+  /** The same for what a request asks itself and as long as it stays there, but not for what a redirect leads to. */
+  readonly directOrigins?: readonly string[];
   readonly userAgent: string;
   /** Time for name look-up and connection, and for the answer's headers, each. */
   readonly connectMs: number;

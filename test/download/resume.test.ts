@@ -68,6 +68,17 @@ test("R05/R06: without a digest only the same tag of the same mirror joins", () 
   expect(point(journal(), job({ chunksKnown: true, mirrors: ["https://other.test/f"] }))).toBeDefined();
 });
 
+test("Git's name of the file joins what no tag does, as a digest", () => {
+  const gitOid = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+  const { etag: _tag, ...untagged } = journal().header;
+  expect(point({ ...journal(), header: untagged }, job({ gitOid }))).toMatchObject({
+    done: 2 * CHUNK + 1000,
+  });
+  expect(point(journal(), job({ gitOid, mirrors: ["https://other.test/f"] }))).toMatchObject({
+    etag: undefined,
+  });
+});
+
 test("a mirror is the same with another signature", () => {
   expect(point(journal(), job({ mirrors: [`${MIRROR}?X-Amz-Signature=abc`] }))).toMatchObject({
     etag: '"e"',

@@ -193,3 +193,18 @@ describe("S07: only http and https are sources", () => {
     expect((await failure(localClient().request(new URL("http://u:p@127.0.0.1/")))).code).toBe("BAD_SOURCE");
   });
 });
+
+test("a direct origin is allowed where a request begins, and not where a redirect leads", async () => {
+  await using hub = await startOrigin();
+  await using other = await startOrigin();
+  hub.file("/there", new TextEncoder().encode("there"));
+  hub.on("/within", (exchange) => exchange.answer(302, { Location: "/there" }));
+  const away = other.file("/file", new TextEncoder().encode("away"));
+  hub.on("/away", (exchange) => exchange.answer(302, { Location: away }));
+  other.on("/back", (exchange) => exchange.answer(302, { Location: hub.url("/there") }));
+  const client = localClient({ allowOrigins: [other.origin], directOrigins: [hub.origin] });
+  const closed = localClient({ allowOrigins: [], directOrigins: [hub.origin] });
+  expect(await new Response((await closed.request(new URL(hub.url("/within")))).body).text()).toBe("there");
+  expect((await failure(closed.request(new URL(hub.url("/away"))))).code).toBe("SSRF_BLOCKED");
+  expect((await failure(client.request(new URL(other.url("/back"))))).code).toBe("SSRF_BLOCKED");
+});
