@@ -59,6 +59,7 @@ export class Place implements AsyncDisposable {
           PATH: process.env["PATH"],
           HOME: this.path,
           LARDER_HOME: this.home,
+          LARDER_HUB_PORT: "0",
           LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
           ...options.env,
         },

@@ -36,6 +36,7 @@ export function spawnLarder(
       PATH: process.env["PATH"],
       HOME: options.home,
       LARDER_HOME: join(options.home, "home"),
+      LARDER_HUB_PORT: "0",
       LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
       ...options.env,
     },

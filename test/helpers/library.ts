@@ -1,16 +1,29 @@
 import { join } from "node:path";
 import { LocalEvents, systemClock } from "../../src/core/index.ts";
 import { createDownloader, type TransferTuning } from "../../src/download/index.ts";
-import { createLibrary, type Library, type LibrarySettings } from "../../src/library/index.ts";
+import {
+  createLibrary,
+  type HubDeps,
+  type HubTokenPlaces,
+  HubTokens,
+  type Library,
+  type LibrarySettings,
+  type OwnedLibrary,
+} from "../../src/library/index.ts";
 import type { PullRequest, PullView } from "../../src/library/index.ts";
 import { openOrRebuildRegistry, type Registry } from "../../src/registry/index.ts";
 import { type BlobStore, openBlobStore } from "../../src/store/index.ts";
+import { chunksOf, createHubClient } from "../../src/hub/index.ts";
+import { createNetClient, type NetPolicy } from "../../src/net/index.ts";
 import { tempFolder } from "./temp-folder.ts";
+
+/** The discard port: nobody answers there. */
+const NO_HUB = "http://127.0.0.1:9";
 
 /** A library over real folders, threads and connections in a temporary home. */
 export interface TestLibrary extends AsyncDisposable {
   readonly home: string;
-  readonly library: Library;
+  readonly library: OwnedLibrary;
   readonly registry: Registry;
   readonly store: BlobStore;
   readonly events: LocalEvents;
@@ -37,6 +50,9 @@ export interface TestLibraryOptions {
   /** Of one pull; default 4. */
   readonly connections?: number;
   readonly settings?: Partial<LibrarySettings>;
+  /** Endpoints of the hub and its mirrors; none of them answers by default. */
+  readonly hub?: readonly string[];
+  readonly hubToken?: string;
 }
 
 export async function openTestLibrary(options: TestLibraryOptions = {}): Promise<TestLibrary> {
@@ -52,13 +68,14 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     },
   });
   const events = new LocalEvents();
+  const net = {
+    allowOrigins: options.allowOrigins ?? ["http://127.0.0.1:*", "https://127.0.0.1:*"],
+    userAgent: "larder-test",
+    connectMs: 500,
+    headersMs: options.headersMs ?? 500,
+  };
   const downloader = createDownloader({
-    net: {
-      allowOrigins: options.allowOrigins ?? ["http://127.0.0.1:*", "https://127.0.0.1:*"],
-      userAgent: "larder-test",
-      connectMs: 500,
-      headersMs: options.headersMs ?? 500,
-    },
+    net,
     tuning: { ...FAST_TUNING, ...options.tuning },
     rateBytesPerS: 0,
     connections: options.connections ?? 4,
@@ -67,6 +84,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     registry,
     store,
     downloader,
+    hub: hubDeps(net, options),
     events,
     clock: systemClock,
     settings: {
@@ -74,6 +92,8 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
       decompressBytesMax: 1024 * 1024 * 1024,
       gcGraceS: 3600,
       repairWaitMs: 5000,
+      memoryBytes: 2 ** 40,
+      offline: false,
       version: "test",
       ...options.settings,
     },
@@ -88,6 +108,33 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     [Symbol.asyncDispose]: async () => {
       await library.close();
       await folder?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function hubDeps(policy: NetPolicy, { hub = [NO_HUB], hubToken }: TestLibraryOptions): HubDeps {
+  const net = createNetClient(policy);
+  const tokens = new HubTokens({
+    origin: new URL(hub[0] ?? NO_HUB).origin,
+    environment: hubToken,
+    own: memoryToken(),
+    tools: { read: () => undefined },
+  });
+  const backoff = { baseMs: FAST_TUNING.backoffBaseMs, maxMs: FAST_TUNING.backoffMaxMs };
+  const client = createHubClient({ net, endpoints: hub, token: () => tokens.token(), backoff });
+  return {
+    client,
+    tokens,
+    chunksOf: (endpoint, ...blob) => chunksOf(net, endpoint, ...blob, { token: tokens.tokenFor(endpoint) }),
+  };
+}
+
+function memoryToken(): HubTokenPlaces["own"] {
+  let kept: string | undefined;
+  return {
+    read: () => kept,
+    write: (token) => {
+      kept = token ?? undefined;
     },
   };
 }

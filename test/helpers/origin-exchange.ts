@@ -11,6 +11,8 @@ export interface OriginRequest {
   readonly headers: ReadonlyMap<string, string>;
   /** The head, byte for byte. */
   readonly raw: string;
+  /** As long as its Content-Length says. */
+  readonly body: Uint8Array;
   readonly range: { readonly start: number | undefined; readonly end: number | undefined } | undefined;
   /** Which connection it came on, counted from 0. */
   readonly connection: number;

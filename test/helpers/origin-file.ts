@@ -7,11 +7,13 @@ export interface OriginFile {
   readonly etag: string | undefined;
   readonly ranges: boolean;
   readonly headers: Readonly<Record<string, string>>;
+  /** Any but 200 leaves out ranges: the content is then the body of this answer, such as an error. */
+  readonly status?: number;
 }
 
 /** The right answer to a request for a file. Offsets of `read` count from the start of the body. */
 export interface AnswerPlan {
-  readonly status: 200 | 206 | 416;
+  readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Where the body starts in the file. */
   readonly start: number;
@@ -30,7 +32,8 @@ export function planAnswer(request: OriginRequest, file: OriginFile, ignoreRange
     ...(file.ranges ? { "Accept-Ranges": "bytes" } : {}),
     ...file.headers,
   };
-  const range = file.ranges && !ignoreRange && ifRangeHolds(request, file)
+  const { status = 200 } = file;
+  const range = status === 200 && file.ranges && !ignoreRange && ifRangeHolds(request, file)
     ? wanted(request, total)
     : undefined;
   if (range === "beyond") {
@@ -45,9 +48,9 @@ export function planAnswer(request: OriginRequest, file: OriginFile, ignoreRange
     };
   }
   const { start, end } = range ?? { start: 0, end: total };
-  const length = { "Content-Length": String(end - start) };
+  const length = status === 304 ? {} : { "Content-Length": String(end - start) }; // it would count the body of a 200
   return {
-    status: range ? 206 : 200,
+    status: range ? 206 : status,
     headers: {
       ...shared,
       ...length,

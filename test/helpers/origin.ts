@@ -3,15 +3,19 @@ import { createServer as createTlsServer } from "node:tls";
 import { ConnectionGone, Exchange, type OriginRequest } from "./origin-exchange.ts";
 import { type Fault, serveFault } from "./origin-faults.ts";
 import type { OriginFile } from "./origin-file.ts";
+import { RequestReader } from "./origin-request.ts";
 import { listen } from "./ports.ts";
 
 export * from "./certificates.ts";
 export * from "./origin-exchange.ts";
 export type { Fault } from "./origin-faults.ts";
+export type { OriginFile } from "./origin-file.ts";
 export * from "./ports.ts";
 export * from "./pseudo-random.ts";
 
 export type OriginHandler = (exchange: Exchange) => void | Promise<void>;
+/** Says what an address holds, so that faults of the address have something to spoil. */
+export type OriginFallback = (request: OriginRequest) => OriginFile | Promise<OriginFile>;
 
 export interface OriginOptions {
   /** An IP address; default 127.0.0.1. */
@@ -23,7 +27,7 @@ export interface OriginOptions {
 
 export interface FaultOptions {
   /** Which method uses the list up; default GET, so that a probing HEAD is answered right. */
-  readonly method?: "GET" | "HEAD" | "any";
+  readonly method?: "GET" | "HEAD" | "POST" | "any";
   /** The last fault goes on for ever. */
   readonly forever?: boolean;
 }
@@ -35,8 +39,6 @@ interface Address {
   faultOptions: FaultOptions;
   requests: number;
 }
-
-const HEAD_END = "\r\n\r\n";
 
 /** Starts an HTTP/1.1 server over raw TCP on a free port, whose every byte a test can script. Close it, or `await using`. */
 export async function startOrigin(options: OriginOptions = {}): Promise<Origin> {
@@ -50,6 +52,8 @@ export class Origin implements AsyncDisposable {
   readonly requests: OriginRequest[] = [];
   /** For each answer; Infinity for no limit. */
   bytesPerSecond: number;
+  /** Answers for every path that has neither a file nor a handler; without it they are 404. */
+  fallback: OriginFallback | undefined;
   /** Connections ever accepted. */
   connections = 0;
   readonly #addresses = new Map<string, Address>();
@@ -123,6 +127,15 @@ export class Origin implements AsyncDisposable {
     return this.requestsFor(path, "GET").reduce((sum, one) => sum + one.bodyBytesSent, 0);
   }
 
+  /** Forgets all requests, and the faults that were not used up; files and handlers stay. */
+  forget(): void {
+    this.requests.length = 0;
+    for (const address of this.#addresses.values()) {
+      address.faults = [];
+      address.requests = 0;
+    }
+  }
+
   /** Breaks every open connection, as a network that goes away. */
   dropConnections(): void {
     for (const socket of this.#open) socket.resetAndDestroy();
@@ -153,13 +166,10 @@ export class Origin implements AsyncDisposable {
       this.#open.delete(socket);
       resolve();
     });
-    let received = "";
+    const reader = new RequestReader(connection);
     let working = Promise.resolve();
     socket.on("data", (bytes) => {
-      received += Buffer.from(bytes).toString("latin1");
-      for (let end = received.indexOf(HEAD_END); end >= 0; end = received.indexOf(HEAD_END)) {
-        const request = readRequest(received.slice(0, end + HEAD_END.length), connection);
-        received = received.slice(end + HEAD_END.length);
+      for (const request of reader.read(Buffer.from(bytes))) {
         working = working.then(() => this.#serve(request, socket, closed));
       }
     });
@@ -181,7 +191,8 @@ export class Origin implements AsyncDisposable {
   async #respond(exchange: Exchange, address: Address): Promise<void> {
     const fault = nextFault(address, exchange.request.method);
     if (address.handler && fault === undefined) return await address.handler(exchange);
-    if (address.file) return await serveFault(exchange, address.file, fault ?? { kind: "none" });
+    const file = address.file ?? (address.handler ? undefined : await this.fallback?.(exchange.request));
+    if (file) return await serveFault(exchange, file, fault ?? { kind: "none" });
     if (fault === undefined) return await exchange.answer(404, {}, "nothing here");
     await serveFault(exchange, EMPTY_FILE, fault);
   }
@@ -193,37 +204,4 @@ function nextFault(address: Address, method: string): Fault | undefined {
   const { method: wanted = "GET", forever = false } = address.faultOptions;
   if (wanted !== "any" && wanted !== method) return undefined;
   return forever && address.faults.length === 1 ? address.faults[0] : address.faults.shift();
-}
-
-function readRequest(raw: string, connection: number): OriginRequest {
-  const [line = "", ...lines] = raw.trimEnd().split("\r\n");
-  const [method = "", target = ""] = line.split(" ");
-  const headers = new Map<string, string>();
-  for (const text of lines) {
-    const colon = text.indexOf(":");
-    const name = text.slice(0, colon).toLowerCase();
-    const value = text.slice(colon + 1).trim();
-    const before = headers.get(name);
-    headers.set(name, before === undefined ? value : `${before}, ${value}`);
-  }
-  return {
-    method,
-    target,
-    path: target.split("?")[0] ?? target,
-    headers,
-    raw,
-    range: readRange(headers.get("range")),
-    connection,
-    atMs: performance.now(),
-    status: undefined,
-    bodyBytesSent: 0,
-  };
-}
-
-function readRange(header: string | undefined): OriginRequest["range"] {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
-  if (!match) return undefined;
-  const [, first = "", last = ""] = match;
-  if (first === "") return { start: undefined, end: last === "" ? undefined : Number(last) };
-  return { start: Number(first), end: last === "" ? undefined : Number(last) + 1 };
 }
