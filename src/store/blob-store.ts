@@ -4,6 +4,7 @@ import { BlobReader } from "./blob-reader.ts";
 import type { Home } from "./disk-error.ts";
 import { Flusher } from "./flusher.ts";
 import { HashPool } from "./hash-pool.ts";
+import { HubViews } from "./hub-views.ts";
 import { Importer } from "./importer.ts";
 import { InUse } from "./in-use.ts";
 import { isPartKey, Layout, scratchKey } from "./layout.ts";
@@ -18,6 +19,8 @@ import type {
   BlobInfo,
   BlobStore,
   DiskSpace,
+  HubView,
+  HubViewContent,
   ImportedFile,
   OpenedBlob,
   Part,
@@ -63,6 +66,7 @@ class LocalBlobStore implements BlobStore {
   readonly #remover: Remover;
   readonly #importer: Importer;
   readonly #views: Views;
+  readonly #hubViews: HubViews;
   readonly #manifests: Manifests;
   #isClosed = false;
 
@@ -79,6 +83,7 @@ class LocalBlobStore implements BlobStore {
     this.#remover = new Remover(tools);
     this.#importer = new Importer(tools);
     this.#views = new Views(tools);
+    this.#hubViews = new HubViews(tools);
     this.#manifests = new Manifests(tools);
   }
 
@@ -177,8 +182,13 @@ class LocalBlobStore implements BlobStore {
     return this.#views.make(model, version, files);
   }
 
-  removeView(model: string, version: string): Promise<void> {
-    return this.#views.remove(model, version);
+  makeHubView(model: string, version: string, content: HubViewContent): Promise<HubView> {
+    return this.#hubViews.make(model, version, content);
+  }
+
+  async removeView(model: string, version: string): Promise<void> {
+    await this.#views.remove(model, version);
+    await this.#hubViews.remove(model, version);
   }
 
   writeManifest(model: string, version: string, manifest: unknown): Promise<void> {

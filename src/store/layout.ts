@@ -15,6 +15,7 @@ export const VIEW_FILE_MODE = 0o444;
  *     incoming/<key>.journal         what of the part is known to be right
  *     manifests/<model>/<version>.json
  *     views/<model>/<version>/…      blobs under their real names
+ *     hub-cache/models--acme--tiny/… the same as the hub's own tools keep them: blobs/, refs/, snapshots/
  */
 export class Layout {
   readonly blobs: string;
@@ -22,6 +23,8 @@ export class Layout {
   readonly incoming: string;
   readonly manifests: string;
   readonly views: string;
+  /** Made when it is first needed. */
+  readonly hubCache: string;
 
   constructor(readonly home: string) {
     this.blobs = join(home, "blobs");
@@ -29,6 +32,7 @@ export class Layout {
     this.incoming = join(home, "incoming");
     this.manifests = join(home, "manifests");
     this.views = join(home, "views");
+    this.hubCache = join(home, "hub-cache");
   }
 
   /** Parents before children. */

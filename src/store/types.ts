@@ -124,6 +124,26 @@ export interface ViewFile {
   readonly sizeBytes: number;
 }
 
+/** One file of a hub view. */
+export interface HubViewFile extends ViewFile {
+  /** Git's name of the content (SHA-1), when the hub knows it by that; otherwise it is known by its SHA-256. */
+  readonly gitOid?: string;
+}
+
+/** A version as the hub's own tools keep it. */
+export interface HubViewContent {
+  readonly files: readonly HubViewFile[];
+  /** What the version can be asked for by beside its own name: branches and aliases, without slashes. */
+  readonly refs: readonly string[];
+}
+
+export interface HubView {
+  /** What the hub's own tools are told as their cache. */
+  readonly cacheFolder: string;
+  /** Holds the files by their names, as links. */
+  readonly snapshotFolder: string;
+}
+
 export interface DiskSpace {
   readonly totalBytes: number;
   readonly freeBytes: number;
@@ -187,6 +207,14 @@ export interface BlobStore {
    * `viewPath` tells where in it a file lies.
    */
   makeView(model: string, version: string, files: readonly ViewFile[]): Promise<string>;
+  /**
+   * Makes `hub-cache/` hold these files of a version in the layout of the hub's own tools, which may add their own downloads to it. Its
+   * blobs share their bytes with the store's where the file system can.
+   *
+   * @throws {LarderError} BAD_NAME for a model that no hub could have, BAD_PATH for names that this file system cannot keep exactly.
+   */
+  makeHubView(model: string, version: string, content: HubViewContent): Promise<HubView>;
+  /** Both kinds of views; what others put into the hub cache stays. */
   removeView(model: string, version: string): Promise<void>;
 
   /** Durable small JSON documents below `manifests/`. */

@@ -1,12 +1,10 @@
-import { constants, type Stats } from "node:fs";
-import { chmod, copyFile, link, lstat, mkdir, readdir, rename, utimes } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KeyedQueue, LarderError, systemCode } from "../core/index.ts";
 import type { BlobReader } from "./blob-reader.ts";
-import { closeFd, fsyncFd, OPEN_TO_READ, openFd } from "./descriptors.ts";
 import { findEntry, type Home, onDisk } from "./disk-error.ts";
-import { FOLDER_MODE, type Layout, VIEW_FILE_MODE } from "./layout.ts";
-import { removeFile } from "./own-file.ts";
+import { FOLDER_MODE, type Layout } from "./layout.ts";
+import { isSame, placeFile } from "./place-file.ts";
 import { ensureFolder } from "./prepare.ts";
 import { removeFolderIfEmpty, type Scratch } from "./scratch.ts";
 import type { ViewFile } from "./types.ts";
@@ -91,60 +89,6 @@ export class Views {
       const target = findEntry(join(folder, viewPath(file.path)));
       return target !== undefined && isSame(target, findEntry(this.tools.layout.blob(file.digest)));
     });
-  }
-}
-
-function isSame(file: Stats, blob: Stats | undefined): boolean {
-  return blob !== undefined && file.isFile() && file.size === blob.size &&
-    (file.ino === blob.ino || Math.floor(file.mtimeMs) === Math.floor(blob.mtimeMs));
-}
-
-async function placeFile(blob: string, target: string): Promise<void> {
-  if (await tryReflink(blob, target)) return await sealCopy(blob, target);
-  if (await tryHardLink(blob, target)) return;
-  await copyFile(blob, target, constants.COPYFILE_EXCL);
-  await sealCopy(blob, target);
-}
-
-async function tryReflink(blob: string, target: string): Promise<boolean> {
-  try {
-    await copyFile(blob, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === "EEXIST") throw error;
-    // What is left of the attempt would be in the way of the next one.
-    await removeFile(target);
-    return false;
-  }
-}
-
-/** A blob with other names that are not views is a user's own file, whose mode is not ours to change. */
-async function tryHardLink(blob: string, target: string): Promise<boolean> {
-  const { mode, nlink } = await lstat(blob);
-  const isSealed = (mode & 0o777) === VIEW_FILE_MODE;
-  if (nlink > 1 && !isSealed) return false;
-  try {
-    await link(blob, target);
-  } catch (error) {
-    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"].includes(systemCode(error) ?? "")) {
-      throw error;
-    }
-    return false;
-  }
-  if (!isSealed) await chmod(target, VIEW_FILE_MODE);
-  return true;
-}
-
-/** The blob's time marks an unchanged copy; the flush keeps a power cut from leaving one that only looks whole. */
-async function sealCopy(blob: string, target: string): Promise<void> {
-  const { atime, mtime } = await lstat(blob);
-  await utimes(target, atime, mtime);
-  await chmod(target, VIEW_FILE_MODE);
-  const fd = await openFd(target, OPEN_TO_READ);
-  try {
-    await fsyncFd(fd);
-  } finally {
-    await closeFd(fd);
   }
 }
 

@@ -52,7 +52,9 @@ testOnTmpfs(
     const filler = join(disk.path, "filler");
     await fill(filler);
     const bytes = pseudoRandomBytes(2, 1024 * 1024);
-    const failure = await store.put(digestOf(bytes) as Digest, bytes.slice()).catch((error: unknown) => error);
+    const failure = await store.put(digestOf(bytes) as Digest, bytes.slice()).catch((error: unknown) =>
+      error
+    );
     expect(isLarderError(failure, "NO_SPACE")).toBe(true);
     expect(await readdir(join(disk.path, "home", "incoming"))).toEqual([]);
     expect(store.has(digestOf(bytes) as Digest)).toBe(false);
