@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -27,14 +28,20 @@ import {
   systemCode,
 } from "./core/index.ts";
 import { createDownloader, type DownloaderOptions } from "./download/index.ts";
-import { startHttp } from "./http/index.ts";
+import { startHttp, startHubHttp } from "./http/index.ts";
+import { chunksOf, createHubClient } from "./hub/index.ts";
 import {
   acquireHomeLock,
   ADMIN_FILE_TOKEN,
   createLibrary,
+  type HubDeps,
+  HubTokens,
   type LibrarySettings,
   newSecret,
+  type OwnedLibrary,
 } from "./library/index.ts";
+import { Metrics } from "./metrics/index.ts";
+import { createNetClient, type NetPolicy } from "./net/index.ts";
 import {
   inspectRegistry,
   MIGRATIONS,
@@ -49,13 +56,15 @@ import { type BlobStore, openBlobStore } from "./store/index.ts";
 const REPAIR_WAIT_MS = 20_000;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_MAX_MS = 30_000;
+/** More of the file that the hub's tools keep their token in is not looked at. */
+const TOKEN_LENGTH_MAX = 4096;
 
 /** What the command line needs and may not build itself. */
 export const parts: CliParts = { openHome, serve, inspectRegistry: reportRegistry };
 
 /** Everything behind one home, which this process owns until `close`. */
 interface OwnedHome {
-  readonly library: ReturnType<typeof createLibrary>;
+  readonly library: OwnedLibrary;
   close(): Promise<void>;
 }
 
@@ -68,6 +77,7 @@ async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome
   const downloader = opened.adopt(createDownloader(downloaderOptions(config)), (it) => it.close());
   const library = createLibrary({
     ...{ registry, store, downloader, clock: systemClock, events: new LocalEvents() },
+    hub: hubDeps(config),
     settings: librarySettings(config),
   }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
   opened.defer(() => library.close());
@@ -81,13 +91,24 @@ async function serve(config: Config, options: OpenOptions): Promise<Serving> {
   try {
     const socketPath = socketPathOf(config);
     await library.ensureFileToken(ensureAdminToken(config.home));
-    const http = await startHttp({ library, config, unixSocket: socketPath });
+    const { hubServing: serving } = library;
+    const metrics = new Metrics();
+    const http = await startHttp({ library, serving, config, metrics, unixSocket: socketPath });
+    const hub = await startHubHttp({ library, serving, config, metrics }).catch(async (error: unknown) => {
+      await http.stop();
+      throw error;
+    });
     library.resumeInterrupted().catch((error: unknown) => {
       if (!isLarderError(error, "SHUTTING_DOWN")) {
         logger("serve").error("Cannot go on with interrupted pulls: {error}", { error });
       }
     });
-    return { url: http.url.origin, socketPath, close: () => http.stop().finally(close) };
+    return {
+      url: http.url.origin,
+      hubUrl: hub.url.origin,
+      socketPath,
+      close: () => Promise.all([http.stop(), hub.stop()]).then(() => {}).finally(close),
+    };
   } catch (error) {
     await close();
     throw error;
@@ -108,12 +129,7 @@ function openRegistry(home: string, store: BlobStore): Promise<Registry> {
 
 function downloaderOptions(config: Config): DownloaderOptions {
   return {
-    net: {
-      allowOrigins: config.allowOrigins,
-      userAgent: `larder/${BUILD.version}`,
-      connectMs: config.connectS * 1000,
-      headersMs: config.headersS * 1000,
-    },
+    net: netPolicy(config),
     tuning: {
       stallMs: config.stallS * 1000,
       crawlMs: config.crawlS * 1000,
@@ -127,6 +143,42 @@ function downloaderOptions(config: Config): DownloaderOptions {
   };
 }
 
+function netPolicy(config: Config): NetPolicy {
+  return {
+    allowOrigins: config.allowOrigins,
+    // A hub is allowed by being configured; what it redirects to is not.
+    directOrigins: config.hubOrigins,
+    userAgent: `larder/${BUILD.version}`,
+    connectMs: config.connectS * 1000,
+    headersMs: config.headersS * 1000,
+  };
+}
+
+function hubDeps(config: Config): HubDeps {
+  const { home, hubEndpoint, hubMirrors, hubToken, hubToolsTokenPath, stallS } = config;
+  const net = createNetClient(netPolicy(config));
+  const ownPath = join(home, "hub.token");
+  const tokens = new HubTokens({
+    origin: new URL(hubEndpoint).origin,
+    environment: hubToken,
+    own: {
+      read: () => readIfThere(ownPath),
+      write: (token) =>
+        token === null ? rmSync(ownPath, { force: true }) : writePrivately(ownPath, `${token}\n`),
+    },
+    tools: { read: () => readToken(hubToolsTokenPath) },
+  });
+  const client = createHubClient({
+    ...{ net, endpoints: [hubEndpoint, ...hubMirrors], token: () => tokens.token() },
+    stallMs: stallS * 1000,
+  });
+  return {
+    client,
+    tokens,
+    chunksOf: (endpoint, ...blob) => chunksOf(net, endpoint, ...blob, { token: tokens.tokenFor(endpoint) }),
+  };
+}
+
 function librarySettings(config: Config): LibrarySettings {
   return {
     limits: {
@@ -137,6 +189,8 @@ function librarySettings(config: Config): LibrarySettings {
     decompressBytesMax: config.decompressBytesMax,
     gcGraceS: config.gcGraceS,
     repairWaitMs: REPAIR_WAIT_MS,
+    memoryBytes: config.memoryBytes,
+    offline: config.offline,
     version: BUILD.version,
   };
 }
@@ -197,6 +251,15 @@ function readIfThere(path: string): string | undefined {
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** Another program's file: what cannot be read of it is as good as not there. */
+function readToken(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8").slice(0, TOKEN_LENGTH_MAX);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,9 @@
-import type { Clock, Events } from "../core/index.ts";
+import type { Clock, Digest, Events } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
+import type { HubClient } from "../hub/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
+import type { HubTokens } from "./hub-token.ts";
 import type { PullLimits } from "./types.ts";
 
 export interface LibrarySettings {
@@ -12,8 +14,25 @@ export interface LibrarySettings {
   readonly gcGraceS: number;
   /** How long a request for a missing or damaged file waits for its repair. */
   readonly repairWaitMs: number;
+  /** Bytes that models may take in memory; 0 measures what is available. */
+  readonly memoryBytes: number;
+  /** No hub is ever asked. */
+  readonly offline: boolean;
   /** What `/health` calls itself. */
   readonly version: string;
+}
+
+/** The hub and its mirrors. */
+export interface HubDeps {
+  readonly client: HubClient;
+  readonly tokens: HubTokens;
+  /** Chunk digests of a file, from an endpoint that is a larder; undefined when it does not know them. */
+  readonly chunksOf: (
+    endpoint: string,
+    digest: Digest,
+    sizeBytes: number,
+    signal: AbortSignal,
+  ) => Promise<readonly Digest[] | undefined>;
 }
 
 /** The folders of the line below, fitted together by wire.ts. */
@@ -21,6 +40,7 @@ export interface LibraryDeps {
   readonly registry: Registry;
   readonly store: BlobStore;
   readonly downloader: Downloader;
+  readonly hub: HubDeps;
   readonly events: Events;
   readonly clock: Clock;
   readonly settings: LibrarySettings;

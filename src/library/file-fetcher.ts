@@ -1,7 +1,13 @@
 import { fstatSync } from "node:fs";
 import { CHUNK_BYTES, type Digest, type ErrorCode, isLarderError, LarderError } from "../core/index.ts";
-import type { ChunkCopy, Downloader, DownloadOutcome, DownloadProgress } from "../download/index.ts";
-import type { Registry } from "../registry/index.ts";
+import type {
+  ChunkCopy,
+  Downloader,
+  DownloadOutcome,
+  DownloadProgress,
+  DownloadRequest,
+} from "../download/index.ts";
+import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore, Part } from "../store/index.ts";
 import { HeldSpace } from "./held-space.ts";
 import { partKeysOf, type PlannedFile, sourceKey, transferKey } from "./pull-plan.ts";
@@ -42,10 +48,12 @@ const SMALL_BYTES_MAX = 1024 * 1024;
 export class FileFetcher {
   constructor(
     private readonly deps: {
-      readonly registry: Pick<Registry, "findBlob" | "recordBlob" | "findChunks">;
+      readonly registry: Pick<Registry, "findBlob" | "findBlobByGitOid" | "recordBlob" | "findChunks">;
       readonly store: Pick<BlobStore, "open" | "openPart" | "put" | "pin" | "reserve" | "blobPath">;
       readonly downloader: Pick<Downloader, "download" | "downloadSmall" | "decompress">;
       readonly decompressBytesMax: number;
+      /** What a hub's origin is shown, as long as there is a token for it. */
+      readonly credential: () => DownloadRequest["credential"];
     },
   ) {}
 
@@ -65,7 +73,7 @@ export class FileFetcher {
   }
 
   #findPresent(file: PlannedFile): FetchedBlob | undefined {
-    const row = file.digest === undefined ? undefined : this.deps.registry.findBlob(file.digest);
+    const row = this.#findRow(file);
     if (row?.state !== "intact") return undefined;
     if (file.sizeBytes !== undefined && file.sizeBytes !== row.sizeBytes) {
       throw sizeMismatch(file.sizeBytes, row.sizeBytes);
@@ -80,17 +88,35 @@ export class FileFetcher {
     return { digest, sizeBytes, bytesFetched: 0, chunksFetched: 0, release: this.deps.store.pin(digest) };
   }
 
+  #findRow({ digest, gitOid }: PlannedFile): BlobRow | undefined {
+    if (digest !== undefined) return this.deps.registry.findBlob(digest);
+    return gitOid === undefined ? undefined : this.deps.registry.findBlobByGitOid(gitOid);
+  }
+
+  /** Where the bytes come from and what they must be. */
+  #request(
+    file: PlannedFile,
+  ): Pick<DownloadRequest, "mirrors" | "digest" | "gitOid" | "chunks" | "credential"> {
+    const credential = this.deps.credential();
+    return {
+      mirrors: file.urls,
+      ...(file.digest === undefined ? {} : { digest: file.digest }),
+      ...(file.gitOid === undefined ? {} : { gitOid: file.gitOid }),
+      ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
+      ...(credential === undefined ? {} : { credential }),
+    };
+  }
+
   /** Most bytes at once are fetches in progress times {@link SMALL_BYTES_MAX}. */
   async #fetchSmall(file: PlannedFile, sizeBytes: number, options: FetchOptions): Promise<FetchedBlob> {
     const { bytes, ...outcome } = await this.deps.downloader.downloadSmall({
-      mirrors: file.urls,
-      ...(file.digest === undefined ? {} : { digest: file.digest }),
+      ...this.#request(file),
       sizeBytes,
-      ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
       ...options,
     });
     const release = this.deps.store.pin(outcome.digest);
     return await this.#record(
+      file,
       this.deps.store.put(outcome.digest, bytes).then(
         () => ({ ...outcome, release }),
         (error: unknown) => {
@@ -107,36 +133,40 @@ export class FileFetcher {
       return await this.#fetchSmall(file, sizeBytes, options);
     }
     const copies = await this.#localChunks(file);
-    return await this.#record(this.#withPart(transferKey(file), async (part, space) => {
-      const outcome = await this.deps.downloader.download({
-        mirrors: file.urls,
-        ...(file.digest === undefined ? {} : { digest: file.digest }),
-        ...(file.sizeBytes === undefined ? {} : { sizeBytes: file.sizeBytes }),
-        ...(file.chunks === undefined ? {} : { chunks: file.chunks }),
-        copies,
-        ...space.watching(options),
-      }, part);
-      return await this.#commit(part, outcome);
-    }));
+    return await this.#record(
+      file,
+      this.#withPart(transferKey(file), async (part, space) => {
+        const outcome = await this.deps.downloader.download({
+          ...this.#request(file),
+          ...(file.sizeBytes === undefined ? {} : { sizeBytes: file.sizeBytes }),
+          copies,
+          ...space.watching(options),
+        }, part);
+        return await this.#commit(part, outcome);
+      }),
+    );
   }
 
   /** Two parts: the source as it comes, which can be resumed, and what it unpacks to. */
   async #fetchEncoded(file: PlannedFile, options: FetchOptions): Promise<FetchedBlob> {
-    return await this.#record(this.#withPart(sourceKey(file), async (source, sourceSpace) => {
-      const fetched = await this.deps.downloader.download({
-        mirrors: file.urls,
-        ...(file.sourceDigest === undefined ? {} : { digest: file.sourceDigest }),
-        ...(file.sourceSizeBytes === undefined ? {} : { sizeBytes: file.sourceSizeBytes }),
-        ...sourceSpace.watching(options),
-      }, source);
-      const committed = await this.#withPart(transferKey(file), async (part, space) => {
-        if (file.sizeBytes !== undefined) await space.hold(file.sizeBytes);
-        const digests = await this.#unpack(source, part, file, space, options.signal);
-        return await this.#commit(part, { ...fetched, ...digests });
-      }, "discard");
-      await source.discard();
-      return committed;
-    }));
+    return await this.#record(
+      file,
+      this.#withPart(sourceKey(file), async (source, sourceSpace) => {
+        const fetched = await this.deps.downloader.download({
+          mirrors: file.urls,
+          ...(file.sourceDigest === undefined ? {} : { digest: file.sourceDigest }),
+          ...(file.sourceSizeBytes === undefined ? {} : { sizeBytes: file.sourceSizeBytes }),
+          ...sourceSpace.watching(options),
+        }, source);
+        const committed = await this.#withPart(transferKey(file), async (part, space) => {
+          if (file.sizeBytes !== undefined) await space.hold(file.sizeBytes);
+          const digests = await this.#unpack(source, part, file, space, options.signal);
+          return await this.#commit(part, { ...fetched, ...digests });
+        }, "discard");
+        await source.discard();
+        return committed;
+      }),
+    );
   }
 
   async #unpack(
@@ -185,10 +215,14 @@ export class FileFetcher {
   }
 
   /** The row comes last: until it is flushed a crash leaves only a blob that nothing points to. */
-  async #record(work: Promise<Committed>): Promise<FetchedBlob> {
+  async #record({ gitOid }: PlannedFile, work: Promise<Committed>): Promise<FetchedBlob> {
     const { chunkDigests, ...blob } = await work;
+    const { digest, sizeBytes } = blob;
     try {
-      await this.deps.registry.recordBlob({ digest: blob.digest, sizeBytes: blob.sizeBytes, chunkDigests });
+      await this.deps.registry.recordBlob({
+        ...{ digest, sizeBytes, chunkDigests },
+        ...(gitOid === undefined ? {} : { gitOid }),
+      });
       return blob;
     } catch (error) {
       blob.release();

@@ -1,11 +1,21 @@
 import { LarderError, LATEST, parseAlias, parseModelName, parseVersionOrAlias } from "../core/index.ts";
 import type { TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
+import { parseRevision } from "../hub/index.ts";
 import { describe, listModels } from "./describe.ts";
+import { ensure } from "./ensure.ts";
+import { availableMemoryBytes } from "./fits.ts";
 import { FileFetcher } from "./file-fetcher.ts";
 import { FileLookup } from "./file-lookup.ts";
 import { collectGarbage } from "./gc.ts";
 import { health } from "./health.ts";
+import { lookAt } from "./hub-look.ts";
+import { manifestView } from "./hub-manifest.ts";
+import { HubOffers } from "./hub-offer.ts";
+import { DEFAULT_REVISION } from "./hub-plan.ts";
+import { createHubServing, type HubServing } from "./hub-serving.ts";
+import { HubScans } from "./hub-scans.ts";
+import { importHubCache, planHubCacheImport } from "./import-hub-cache.ts";
 import { importPath, planImport } from "./import-path.ts";
 import { Jobs } from "./jobs.ts";
 import { resolveVersion } from "./names.ts";
@@ -26,20 +36,33 @@ export interface CreateLibraryOptions {
   readonly mirrorTokens: (rows: readonly TokenRow[]) => Promise<void>;
 }
 
+/** With what only the process that owns the home needs. */
+export interface OwnedLibrary extends Library {
+  /** What is here, as a hub would have it. */
+  readonly hubServing: HubServing;
+  ensureFileToken(secret: string): Promise<void>;
+}
+
 /** The use cases over the folders below. Close it in every case; it closes what it was given. */
 export function createLibrary(
   deps: LibraryDeps,
   options: CreateLibraryOptions,
-): Library & { ensureFileToken(secret: string): Promise<void> } {
-  const { registry, store, downloader, events, clock, settings } = deps;
+): OwnedLibrary {
+  const { registry, store, downloader, hub, events, clock, settings } = deps;
   const stopping = new AbortController();
   const lookup = new FileLookup(registry);
   const versions = new VersionWriter(deps);
+  const scans = new HubScans({
+    ...{ client: hub.client, registry, clock, offline: settings.offline },
+    look: (listing, wantsFacts) => lookAt(hub.client, listing, wantsFacts),
+  });
+  const memoryBytes = () => settings.memoryBytes > 0 ? settings.memoryBytes : availableMemoryBytes();
   const fetcher = new FileFetcher({
     registry,
     store,
     downloader,
     decompressBytesMax: settings.decompressBytesMax,
+    credential: () => hub.tokens.credential(),
   });
   const transfers = new SharedTransfers(fetcher, store);
   const pulls = new Pulls({
@@ -47,6 +70,7 @@ export function createLibrary(
     downloader,
     transfers,
     versions,
+    hub: new HubOffers({ scans, registry, store, memoryBytes, hub, nowS: () => clock.nowS() }),
     events,
     clock,
     limits: settings.limits,
@@ -96,7 +120,21 @@ export function createLibrary(
       resolveVersion(registry, parseModelName(model), LATEST);
       if (!await versions.removeAlias(model, parseAlias(alias))) throw aliasNotFound(model, alias);
     },
-    path: (reference) => ensurePath({ registry, store }, reference),
+    path: (reference, options) => ensurePath({ registry, store }, reference, options),
+
+    scan: async ({ model, revision = DEFAULT_REVISION }) => {
+      const scan = await scans.ask(parseModelName(model), parseRevision(revision), true);
+      const pullsOf = (...of: Parameters<Pulls["progressOf"]>) => pulls.progressOf(...of);
+      return await manifestView({ registry, store, memoryBytes, pullsOf }, scan, revision);
+    },
+    importHubCache: async (request) => {
+      const plan = planHubCacheImport(request);
+      const into = { registry, store, versions, hub: hub.client };
+      return jobs.start("import", false, (job) => importHubCache(into, plan, job));
+    },
+    hubToken: async () => hub.tokens.view(),
+    setHubToken: async (token) => hub.tokens.set(token),
+    ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
 
     importPath: async (request) => {
       const plan = planImport(request);
@@ -130,6 +168,10 @@ export function createLibrary(
     removeToken: (id) => tokens.remove(id),
     ensureFileToken: (secret) => tokens.ensureFileToken(secret),
 
+    hubServing: createHubServing({
+      registry,
+      info: (model, version) => scans.stored(model, version)?.document.info,
+    }),
     health: () => health({ registry, store, version: settings.version, pullsRunning: pulls.runningCount }),
     hasModel: (model) => lookup.hasModel(model),
     serveFile: (model, versionOrAlias, path) => serveFile(serving, model, versionOrAlias, path),

@@ -15,6 +15,8 @@ import {
   parseVersion,
   sha256,
 } from "../core/index.ts";
+import { type HubPull, planHubPull, refuseHubFields } from "./hub-plan.ts";
+import type { SkippedVariantView } from "./hub-types.ts";
 import type { PullFileRequest, PullRequest } from "./types.ts";
 
 const FILES_MAX = 100_000;
@@ -36,6 +38,8 @@ export interface PlannedFile {
   readonly sourceSizeBytes?: number;
   readonly encoding?: Encoding;
   readonly chunks?: readonly Digest[];
+  /** Git's name of the content, of a hub's file that has no other digest. */
+  readonly gitOid?: string;
 }
 
 export interface PullPlan {
@@ -43,11 +47,17 @@ export interface PullPlan {
   readonly version?: string;
   readonly variant: string;
   readonly aliases: readonly string[];
+  /** Of a hub pull: of the variant that is being tried, once the repository was looked at. */
   readonly files: readonly PlannedFile[];
+  readonly hub?: HubPull;
+  /** Variants that were tried before, and what kept each from being pulled. */
+  readonly skipped?: readonly SkippedVariantView[];
 }
 
 /** Checks a request from outside. @throws {LarderError} BAD_* naming the field, SOURCE_REQUIRED */
 export function planPull(request: PullRequest): PullPlan {
+  if (request.files === undefined) return planHubPull(request);
+  refuseHubFields(request);
   if (request.files.length === 0) throw sourceRequired("files");
   if (request.files.length > FILES_MAX) {
     throw new LarderError("TOO_MANY", `Cannot pull ${request.files.length} files at once`, {
@@ -66,8 +76,9 @@ export function planPull(request: PullRequest): PullPlan {
   };
 }
 
-/** The name under which bytes are fetched once, however many ask: the digest, or the address when no digest is known. */
+/** The name under which bytes are fetched once, however many ask: a digest, or the address when none is known. */
 export function transferKey(file: PlannedFile): string {
+  if (file.digest === undefined && file.gitOid !== undefined) return `u-${sha256(`git ${file.gitOid}`)}`;
   return file.digest ?? addressKey(file.urls[0] ?? "", file.encoding === undefined ? "" : "decompressed");
 }
 
@@ -92,6 +103,8 @@ export function isStorable(plan: PullPlan): boolean {
 
 /** What makes two pulls the same while one of them is running. */
 export function pullIdentity(plan: PullPlan): string {
+  // What a hub pull consists of is the answer to its question, not part of it.
+  if (plan.hub !== undefined) return JSON.stringify([plan.model, plan.aliases, plan.hub]);
   const files = plan.files.map((file) => [file.path, transferKey(file)]);
   return JSON.stringify([plan.model, plan.version ?? null, plan.variant, plan.aliases, files]);
 }

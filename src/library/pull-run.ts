@@ -1,32 +1,25 @@
-import { type Clock, isLarderError, LarderError, redactAddress, Semaphore } from "../core/index.ts";
-import type { DownloadProgress } from "../download/index.ts";
-import type { FileSource, PullFileRow, PullRow, PullState, VersionFile } from "../registry/index.ts";
-import type { FetchedBlob } from "./file-fetcher.ts";
+import { type Clock, type Events, isLarderError, LarderError, logger } from "../core/index.ts";
+import type { PullRow, PullState, VariantStatus } from "../registry/index.ts";
+import { FALLS_BACK, type HubCandidate, type HubOffer, type HubOffers } from "./hub-offer.ts";
 import { Rate } from "./progress.ts";
-import { isStorable, type PlannedFile, type PullPlan } from "./pull-plan.ts";
+import { PullFiles } from "./pull-files.ts";
+import { isStorable, type PullPlan } from "./pull-plan.ts";
 import type { SharedTransfers } from "./shared-transfers.ts";
-import type { PullFileView, PullView } from "./types.ts";
+import type { PullView } from "./types.ts";
 import type { VersionWriter } from "./version-writer.ts";
 import { Changes } from "./watch.ts";
 
-/** Files of one pull that are fetched side by side. */
-const FETCHES_AT_ONCE = 16;
-/** Files of one pull that are under way: fetched, or waiting to be flushed and recorded together with others. */
-const FILES_AT_ONCE = 64;
 /** States that end a watch: nothing changes any more until somebody asks for it. */
 export const RESTING: ReadonlySet<PullState> = new Set<PullState>(["done", "failed", "cancelled", "paused"]);
+
+const log = logger("pulls");
 
 export interface PullRunDeps {
   readonly transfers: Pick<SharedTransfers, "run">;
   readonly versions: Pick<VersionWriter, "add">;
+  readonly hub: HubOffers;
+  readonly events: Events;
   readonly clock: Clock;
-}
-
-interface FileState {
-  readonly planned: PlannedFile;
-  state: PullState;
-  progress: DownloadProgress | undefined;
-  blob: FetchedBlob | undefined;
 }
 
 type StopState = Extract<PullState, "paused" | "cancelled" | "queued">;
@@ -34,11 +27,11 @@ type StopState = Extract<PullState, "paused" | "cancelled" | "queued">;
 /** One pull while this process works on it: its files, its progress and its state. */
 export class PullRun {
   readonly changes = new Changes();
-  readonly #files: FileState[];
   readonly #rate: Rate;
   readonly #controller = new AbortController();
+  #plan: PullPlan;
+  #files: PullFiles;
   #bytesFetched = 0;
-  readonly #fetching = new Semaphore(FETCHES_AT_ONCE);
   #state: PullState = "queued";
   #error: LarderError | undefined;
   #version: string | undefined;
@@ -47,18 +40,19 @@ export class PullRun {
 
   constructor(
     readonly id: string,
-    readonly plan: PullPlan,
+    plan: PullPlan,
     private readonly createdAtS: number,
     private readonly deps: PullRunDeps,
   ) {
-    this.#files = plan.files.map((planned) => ({
-      planned,
-      state: "queued",
-      progress: undefined,
-      blob: undefined,
-    }));
+    this.#plan = plan;
+    this.#files = new PullFiles(plan.files, deps.transfers);
     this.#rate = new Rate(deps.clock);
     this.#version = plan.version;
+  }
+
+  /** As it was asked for; of a hub pull with what came of it so far. */
+  get plan(): PullPlan {
+    return this.#plan;
   }
 
   get state(): PullState {
@@ -69,11 +63,16 @@ export class PullRun {
     return this.#controller.signal;
   }
 
-  /** Fetches all files and writes the version. Never throws: how it went is the state. */
-  async run(): Promise<void> {
+  /**
+   * Fetches all files and writes the version. Never throws: how it went is the state.
+   *
+   * @param onPlanned Called when a hub's answer made the plan another one, before anything of it is fetched.
+   */
+  async run(onPlanned: () => Promise<void>): Promise<void> {
     this.#enter("running");
     try {
-      await this.#fetchAll();
+      if (this.#plan.hub === undefined) await this.#fetchVersion();
+      else await this.#fetchOffered(await this.deps.hub.offer(this.#plan, this.signal), onPlanned);
       this.#enter("done");
     } catch (error) {
       if (this.#stoppedAs !== undefined) this.#enter(this.#stoppedAs);
@@ -89,24 +88,26 @@ export class PullRun {
   }
 
   view(): PullView {
-    const bytesDone = this.#bytesDone();
-    const bytesTotal = this.#bytesTotal();
-    const eta = bytesTotal === null || this.#state !== "running"
+    const { bytesDone, bytesTotal } = this.#files;
+    const isLookedAt = this.#plan.files.length > 0 || this.#state === "done";
+    const total = isLookedAt ? bytesTotal : null;
+    const eta = total === null || this.#state !== "running"
       ? undefined
-      : this.#rate.etaS(Math.max(0, bytesTotal - bytesDone));
+      : this.#rate.etaS(Math.max(0, total - bytesDone));
     return {
       id: this.id,
-      model: this.plan.model,
+      model: this.#plan.model,
       version: this.#version ?? null,
-      variant: this.plan.variant,
+      variant: this.#plan.variant,
+      skipped: this.#plan.skipped ?? [],
       state: this.#state,
       bytes_done: bytesDone,
-      bytes_total: bytesTotal,
+      bytes_total: total,
       rate_bytes_per_s: this.#state === "running" ? Math.round(this.#rate.bytesPerS) : 0,
       eta_s: eta === undefined ? null : Math.round(eta * 10) / 10,
       created_at: this.createdAtS,
       finished_at: this.#finishedAtS ?? null,
-      files: this.#files.map(fileView),
+      files: this.#files.views(),
       error: this.#error?.toRecord() ?? null,
     };
   }
@@ -115,81 +116,99 @@ export class PullRun {
     const updatedAtS = this.deps.clock.nowS();
     return {
       id: this.id,
-      model: this.plan.model,
+      model: this.#plan.model,
       ...(this.#version === undefined ? {} : { version: this.#version }),
-      variant: this.plan.variant,
+      variant: this.#plan.variant,
       state: this.#state,
       createdAtS: this.createdAtS,
       updatedAtS,
       ...(this.#finishedAtS === undefined ? {} : { finishedAtS: this.#finishedAtS }),
-      ...(isStorable(this.plan) ? { request: this.plan } : {}),
+      ...(isStorable(this.#plan) ? { request: this.#plan } : {}),
       ...(this.#error === undefined ? {} : { error: this.#error.toRecord() }),
-      files: this.#files.map(fileRow),
+      files: this.#files.rows(),
     };
   }
 
-  async #fetchAll(): Promise<void> {
-    const unpins: Array<() => void> = [];
-    const queue = [...this.#files];
-    const workers = Array.from({ length: Math.min(FILES_AT_ONCE, queue.length) }, async () => {
-      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        unpins.push(await this.#fetchOne(file));
+  /** One variant after the other until one is there. */
+  async #fetchOffered(offer: HubOffer, onPlanned: () => Promise<void>): Promise<void> {
+    this.#version = offer.version;
+    this.#take({ ...this.#plan, skipped: [] });
+    for (const [index, candidate] of offer.candidates.entries()) {
+      const isLast = index === offer.candidates.length - 1;
+      if (await this.#fetchCandidate(offer, candidate, isLast, onPlanned)) return;
+    }
+  }
+
+  /** @returns Whether it is there; false when the next one is to be tried. */
+  async #fetchCandidate(
+    { version, aliases, noteEnd, explain }: HubOffer,
+    { variant, present, plan }: HubCandidate,
+    isLast: boolean,
+    onPlanned: () => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      this.#take({ ...this.#plan, version, variant, aliases, files: await plan(this.signal) });
+      if (present !== undefined) this.#files.settle(present);
+      else {
+        await onPlanned();
+        this.#announce(variant, "downloading");
+        await this.#fetchVersion();
+        await noteEnd(variant);
+        this.#announce(variant, "downloaded");
       }
+      return true;
+    } catch (failure) {
+      if (this.signal.aborted) this.#announce(variant, "available");
+      if (this.signal.aborted || !isLarderError(failure)) throw failure;
+      const error = await explain(failure, this.#plan.files, this.signal);
+      await noteEnd(variant, { error, bytesDone: this.#files.bytesDone });
+      this.#announce(variant, "failed");
+      // What another variant cannot mend ends it.
+      if (isLast || !FALLS_BACK.has(error.code)) throw error;
+      log.warn("pull {id}: variant {variant} of {model} is left out, the next one is tried: {error}", {
+        ...{ id: this.id, variant, model: this.#plan.model, error: error.message },
+      });
+      const skipped = [...this.#plan.skipped ?? [], { variant, error: error.toRecord() }];
+      this.#take({ ...this.#plan, variant, files: [], skipped });
+      return false;
+    }
+  }
+
+  #take(plan: PullPlan): void {
+    this.#plan = plan;
+    this.#files = new PullFiles(plan.files, this.deps.transfers);
+    this.changes.notify();
+  }
+
+  #announce(variant: string, status: VariantStatus): void {
+    const { model } = this.#plan;
+    if (this.#version === undefined) return;
+    this.deps.events.emit({ type: "variant", model, version: this.#version, variant, status });
+  }
+
+  async #fetchVersion(): Promise<void> {
+    const { model, version, variant, aliases } = this.#plan;
+    const unpin = await this.#files.fetchAll({
+      signal: this.signal,
+      group: this.id,
+      stoppedAs: () => this.#stoppedAs,
+      onChange: (bytesFetched) => this.#onChange(bytesFetched),
     });
     try {
-      await this.#allOrStop(workers);
       this.#version = await this.deps.versions.add({
-        model: this.plan.model,
-        ...(this.plan.version === undefined ? {} : { version: this.plan.version }),
-        variant: this.plan.variant,
-        aliases: this.plan.aliases,
-        files: this.#files.map(versionFile),
+        model,
+        ...(version === undefined ? {} : { version }),
+        variant,
+        aliases,
+        files: this.#files.versionFiles(),
       });
     } finally {
-      for (const unpin of unpins) unpin();
+      unpin();
     }
   }
 
-  /** The first failure ends the others; all have ended before it is thrown. */
-  async #allOrStop(workers: ReadonlyArray<Promise<void>>): Promise<void> {
-    let failure: unknown;
-    await Promise.all(workers.map((worker) =>
-      worker.catch((error: unknown) => {
-        failure ??= error;
-        this.#controller.abort(error);
-      })
-    ));
-    if (failure !== undefined) throw failure;
-  }
-
-  async #fetchOne(file: FileState): Promise<() => void> {
-    const endFetching = await this.#fetching.acquire(this.#controller.signal);
-    file.state = "running";
-    try {
-      const { unpin, ...blob } = await this.deps.transfers.run(file.planned, {
-        signal: this.#controller.signal,
-        group: this.id,
-        onProgress: (progress) => {
-          this.#onProgress(file, progress);
-          // What is left is the disk's: the next file may be fetched meanwhile.
-          if (progress.bytesDone === progress.totalBytes) endFetching();
-        },
-      });
-      file.blob = blob;
-      file.state = "done";
-      this.changes.notify();
-      return unpin;
-    } catch (error) {
-      file.state = this.#stoppedAs ?? (this.#controller.signal.aborted ? "cancelled" : "failed");
-      throw error;
-    } finally {
-      endFetching();
-    }
-  }
-
-  #onProgress(file: FileState, progress: DownloadProgress): void {
-    this.#bytesFetched += progress.bytesFetched - (file.progress?.bytesFetched ?? 0);
-    file.progress = progress;
+  #onChange(bytesFetched: number): void {
+    this.#bytesFetched += bytesFetched;
     this.#rate.update(this.#bytesFetched);
     this.changes.notify();
   }
@@ -216,64 +235,4 @@ export class PullRun {
     if (RESTING.has(state)) this.changes.end();
     else this.changes.notify();
   }
-
-  #bytesDone(): number {
-    return this.#files.reduce((sum, file) => sum + fileBytesDone(file), 0);
-  }
-
-  #bytesTotal(): number | null {
-    let sum = 0;
-    for (const file of this.#files) {
-      const bytes = fileBytesTotal(file);
-      if (bytes === undefined) return null;
-      sum += bytes;
-    }
-    return sum;
-  }
-}
-
-function fileBytesDone(file: FileState): number {
-  return file.blob?.sizeBytes ?? file.progress?.bytesDone ?? 0;
-}
-
-function fileBytesTotal(file: FileState): number | undefined {
-  return file.blob?.sizeBytes ?? file.progress?.totalBytes ?? file.planned.sizeBytes;
-}
-
-function fileView(file: FileState): PullFileView {
-  return {
-    path: file.planned.path,
-    url: redactAddress(file.planned.urls[0] ?? ""),
-    state: file.state,
-    sha256: file.blob?.digest ?? file.planned.digest ?? null,
-    bytes_done: fileBytesDone(file),
-    bytes_total: fileBytesTotal(file) ?? null,
-    bytes_fetched: file.blob?.bytesFetched ?? file.progress?.bytesFetched ?? 0,
-    connections: file.state === "running" ? file.progress?.connections ?? 0 : 0,
-    resumable: file.progress?.resumable ?? null,
-  };
-}
-
-function fileRow(file: FileState): PullFileRow {
-  const digest = file.blob?.digest ?? file.planned.digest;
-  const sizeBytes = fileBytesTotal(file);
-  return {
-    path: file.planned.path,
-    urls: file.planned.urls.map(redactAddress),
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(digest === undefined ? {} : { digest }),
-    bytesDone: fileBytesDone(file),
-    state: file.state,
-  };
-}
-
-function versionFile(file: FileState): VersionFile {
-  if (file.blob === undefined) throw new Error(`no blob for ${file.planned.path}`);
-  const { encoding, urls, path } = file.planned;
-  const sources = urls.map((address): FileSource => ({
-    kind: "url",
-    location: redactAddress(address),
-    ...(encoding === undefined ? {} : { encoding }),
-  }));
-  return { path, digest: file.blob.digest, sizeBytes: file.blob.sizeBytes, sources };
 }

@@ -1,4 +1,5 @@
 import type { PullRow } from "../registry/index.ts";
+import type { PullPlan } from "./pull-plan.ts";
 import type { PullView } from "./types.ts";
 
 /** A pull that nobody works on, as its row says. */
@@ -22,6 +23,7 @@ export function rowView(row: PullRow): PullView {
     model: row.model,
     version: row.version ?? null,
     variant: row.variant,
+    skipped: (row.request as PullPlan | undefined)?.skipped ?? [],
     state: row.state,
     bytes_done: files.reduce((sum, file) => sum + file.bytes_done, 0),
     bytes_total: total,

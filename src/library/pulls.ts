@@ -1,7 +1,9 @@
 import { type Clock, type Events, isLarderError, LarderError, logger, Semaphore } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
 import type { PullRow, PullState, Registry } from "../registry/index.ts";
+import { addressNeeded, badPullState, pullNotFound, shuttingDown } from "./pull-errors.ts";
 import { partKeysOf, planPull, pullIdentity, type PullPlan, transferKey } from "./pull-plan.ts";
+import type { PullProgress } from "./hub-manifest.ts";
 import { rowView } from "./pull-view.ts";
 import { PullRun, type PullRunDeps, RESTING } from "./pull-run.ts";
 import type { SharedTransfers } from "./shared-transfers.ts";
@@ -71,7 +73,7 @@ export class Pulls {
     const run = this.#runs.get(id);
     if (run !== undefined) return run.view();
     const row = this.deps.registry.findPull(id);
-    if (row === undefined) throw notFound(id);
+    if (row === undefined) throw pullNotFound(id);
     return rowView(row);
   }
 
@@ -103,7 +105,7 @@ export class Pulls {
     if (this.#runs.get(id)?.signal.aborted) await this.#working.get(id);
     const { state } = this.get(id);
     if (state === "queued" || state === "running") return this.get(id);
-    if (state === "done" || state === "cancelled") throw badState(id, state, "resume");
+    if (state === "done" || state === "cancelled") throw badPullState(id, state, "resume");
     const plan = this.#runs.get(id)?.plan ?? storedPlan(this.deps.registry.findPull(id));
     if (plan === undefined) throw addressNeeded(id);
     return await this.#startPlan(plan, id);
@@ -142,6 +144,17 @@ export class Pulls {
     this.#closing = true;
     for (const run of this.#active.values()) run.stop("queued", shuttingDown());
     await Promise.allSettled(this.#working.values());
+  }
+
+  /** What unfinished pulls have of a version's variants. */
+  progressOf(model: string, version: string): Map<string, PullProgress> {
+    const views = this.list({ limit: HISTORY_MAX, active: true });
+    return new Map(
+      views.filter((view) => view.model === model && view.version === version).map((view) => [
+        view.variant,
+        { bytesDone: view.bytes_done, updatedAtS: view.created_at },
+      ]),
+    );
   }
 
   async #startPlan(plan: PullPlan, id: string): Promise<PullView> {
@@ -183,7 +196,7 @@ export class Pulls {
     try {
       const release = await this.#slots.acquire(run.signal);
       try {
-        await run.run();
+        await run.run(() => this.deps.registry.putPull(run.row()));
       } finally {
         release();
       }
@@ -218,7 +231,7 @@ export class Pulls {
     const view = this.get(id);
     if (view.state === state) return view;
     if (view.state === "done" || view.state === "cancelled") {
-      throw badState(id, view.state, state === "paused" ? "pause" : "cancel");
+      throw badPullState(id, view.state, state === "paused" ? "pause" : "cancel");
     }
     const run = this.#runs.get(id);
     run?.stop(state, new LarderError("CANCELLED", `Cannot finish pull ${id}: it was ${state}`));
@@ -243,7 +256,7 @@ export class Pulls {
   /** A pull that nobody works on any more: only its state changes. */
   async #restAs(id: string, state: "paused" | "cancelled"): Promise<PullView> {
     const row = this.deps.registry.findPull(id);
-    if (row === undefined) throw notFound(id);
+    if (row === undefined) throw pullNotFound(id);
     this.#runs.delete(id);
     await this.deps.registry.putPull({ ...row, state, updatedAtS: this.deps.clock.nowS() });
     return this.get(id);
@@ -258,35 +271,4 @@ function newId(): string {
 
 function storedPlan(row: PullRow | undefined): PullPlan | undefined {
   return row?.request as PullPlan | undefined;
-}
-
-function notFound(id: string): LarderError {
-  return new LarderError("PULL_NOT_FOUND", `Cannot find pull ${id.slice(0, 40)}`, {
-    field: "id",
-    hint: "See `larder pulls` for those there are.",
-  });
-}
-
-function badState(id: string, state: string, action: string): LarderError {
-  return new LarderError("BAD_STATE", `Cannot ${action} pull ${id}: it is ${state}`, {
-    hint: "Start a new pull.",
-  });
-}
-
-function addressNeeded(id: string): LarderError {
-  return new LarderError(
-    "SOURCE_REQUIRED",
-    `Cannot go on with pull ${id} by itself: its address held a secret, which is not kept`,
-    {
-      field: "urls",
-      hint: "Start the same pull again with its address: what was fetched is used.",
-    },
-  );
-}
-
-function shuttingDown(): LarderError {
-  return new LarderError("SHUTTING_DOWN", "Cannot pull now: larder is stopping", {
-    retryable: true,
-    hint: "The pull goes on when larder starts again.",
-  });
 }

@@ -1,4 +1,4 @@
-import { LarderError, onAbort } from "../core/index.ts";
+import { LarderError, untilAborted } from "../core/index.ts";
 import type { DownloadProgress } from "../download/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { FetchedBlob, FetchOptions, FileFetcher } from "./file-fetcher.ts";
@@ -111,10 +111,4 @@ export class SharedTransfers {
     if (signal.aborted) shared.controller.abort(signal.reason);
     await shared.done.then((blob) => blob?.release(), () => {});
   }
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const forget = onAbort(signal, (reason) => aborted.reject(reason));
-  return Promise.race([work, aborted.promise]).finally(forget);
 }

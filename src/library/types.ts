@@ -1,61 +1,19 @@
-import type { ErrorRecord } from "../core/index.ts";
-import type { PullState, VariantStatus } from "../registry/index.ts";
+import type { VariantStatus } from "../registry/index.ts";
+import type {
+  EnsuredVariant,
+  HubCacheImportRequest,
+  HubTokenView,
+  ManifestView,
+  ScanRequest,
+} from "./hub-types.ts";
+import type { JobView, UpkeepRequest } from "./job-types.ts";
+import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
+
+export type * from "./hub-types.ts";
+export type * from "./job-types.ts";
+export type * from "./pull-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
-
-export interface PullFileRequest {
-  readonly path: string;
-  /** Mirrors of the same bytes, tried in order. */
-  readonly urls: readonly string[];
-  readonly sha256?: string;
-  readonly size?: number;
-  /** What `sha256` and `size` are of, for a source that ends in .gz or .zst: the file after decompression (default), or the source. */
-  readonly digest_of?: "file" | "source";
-  /** `auto` decompresses .gz and .zst sources and drops that ending from the path; `none` keeps the bytes as they come. */
-  readonly decompress?: "auto" | "none";
-  /** Digests of the file's 5 MiB chunks when they are known: chunks that a local blob has are copied, not downloaded. */
-  readonly chunks?: readonly string[];
-}
-
-export interface PullRequest {
-  readonly model: string;
-  /** The version to make. Absent: the first 12 digits of a digest over paths and file digests. */
-  readonly revision?: string;
-  readonly variant?: string;
-  readonly files: readonly PullFileRequest[];
-  /** Aliases to move to the version when it is there. */
-  readonly aliases?: readonly string[];
-}
-
-export interface PullFileView {
-  readonly path: string;
-  readonly url: string;
-  readonly state: PullState;
-  readonly sha256: string | null;
-  readonly bytes_done: number;
-  readonly bytes_total: number | null;
-  /** Fetched from upstream in this process: excludes what was resumed, present or copied. */
-  readonly bytes_fetched: number;
-  readonly connections: number;
-  /** False when the server refused ranges: a cut then means from the start. */
-  readonly resumable: boolean | null;
-}
-
-export interface PullView {
-  readonly id: string;
-  readonly model: string;
-  readonly version: string | null;
-  readonly variant: string;
-  readonly state: PullState;
-  readonly bytes_done: number;
-  readonly bytes_total: number | null;
-  readonly rate_bytes_per_s: number;
-  readonly eta_s: number | null;
-  readonly created_at: number;
-  readonly finished_at: number | null;
-  readonly files: readonly PullFileView[];
-  readonly error: ErrorRecord | null;
-}
 
 export interface ModelSummary {
   readonly model: string;
@@ -110,11 +68,15 @@ export interface RemoveView {
   readonly bytes_freed: number;
 }
 
+export type PathLayout = "names" | "hf";
+
 export interface PathView {
   readonly model: string;
   readonly version: string;
-  /** The folder with real file names. */
+  /** The folder with real file names; with the layout `hf` that of the snapshot. */
   readonly folder: string;
+  /** With the layout `hf`: what the hub's own tools are told as their cache (`HF_HUB_CACHE`, `cacheDir`). */
+  readonly cache_folder?: string;
   readonly files: ReadonlyArray<
     { readonly path: string; readonly local_path: string; readonly size_bytes: number }
   >;
@@ -139,61 +101,6 @@ export interface ImportView {
   readonly files: ReadonlyArray<
     { readonly path: string; readonly sha256: string; readonly size_bytes: number; readonly mode: string }
   >;
-}
-
-/** Which blobs an upkeep job looks at: a reference (`iris@1.2.0`), a digest, or everything. */
-export interface UpkeepRequest {
-  readonly targets?: readonly string[];
-  readonly dry_run?: boolean;
-  /** gc only: files younger than this stay. */
-  readonly grace_s?: number;
-}
-
-export interface DamageView {
-  readonly sha256: string;
-  readonly size_bytes: number;
-  readonly state: "damaged" | "missing";
-  readonly bad_chunks: readonly number[];
-  readonly chunk_count: number;
-  /** Files that have these bytes, `model@version/path`, at most 10. */
-  readonly used_by: readonly string[];
-}
-
-export type JobKind = "verify" | "repair" | "gc" | "import";
-
-export interface JobView {
-  readonly id: string;
-  readonly kind: JobKind;
-  readonly state: "running" | "done" | "failed" | "cancelled";
-  readonly bytes_done: number;
-  readonly bytes_total: number | null;
-  readonly created_at: number;
-  readonly finished_at: number | null;
-  readonly dry_run: boolean;
-  readonly result: VerifyResult | RepairResult | GcResult | ImportView | null;
-  readonly error: ErrorRecord | null;
-}
-
-export interface VerifyResult {
-  readonly blobs: number;
-  readonly bytes: number;
-  readonly intact: number;
-  readonly damaged: readonly DamageView[];
-}
-
-export interface RepairResult {
-  readonly repaired: ReadonlyArray<
-    { readonly sha256: string; readonly bytes_fetched: number; readonly chunks_fetched: number }
-  >;
-  readonly failed: ReadonlyArray<{ readonly sha256: string; readonly error: ErrorRecord }>;
-}
-
-export interface GcResult {
-  readonly blobs: number;
-  readonly parts: number;
-  readonly bytes_freed: number;
-  readonly dry_run: boolean;
-  readonly digests: readonly string[];
 }
 
 export const SCOPES = ["read", "infer", "pull", "admin"] as const;
@@ -235,13 +142,6 @@ export interface ServedFile {
   readonly immutable: boolean;
 }
 
-export interface PullLimits {
-  /** 0 means unlimited. */
-  readonly rate_bytes_per_s: number;
-  readonly pulls_at_once: number;
-  readonly connections_per_pull: number;
-}
-
 /**
  * The use cases that a verb needs, all JSON-able: implemented by the library in the owner of the home and by a client of the
  * owner's socket in every other process.
@@ -267,8 +167,19 @@ export interface LarderApi {
     version: string,
   ): Promise<{ readonly model: string; readonly alias: string; readonly version: string }>;
   removeAlias(model: string, alias: string): Promise<void>;
-  /** Ensures a folder with real file names. */
-  path(reference: string): Promise<PathView>;
+  /** Ensures a folder with real file names, or with `hf` a folder that the hub's own tools take for their cache. */
+  path(reference: string, options?: { readonly layout?: PathLayout }): Promise<PathView>;
+
+  /**
+   * What a hub repository offers, asked anew; noted, so that it is known later without the hub.
+   *
+   * @throws {LarderError} REPO_NOT_FOUND, REVISION_NOT_FOUND, HUB_GATED, HUB_TOKEN_INVALID, REPO_DISABLED, UPSTREAM_*, OFFLINE.
+   */
+  scan(request: ScanRequest): Promise<ManifestView>;
+  importHubCache(request: HubCacheImportRequest): Promise<JobView>;
+  hubToken(): Promise<HubTokenView>;
+  /** Keeps a token for the hub in the home, or forgets it. */
+  setHubToken(token: string | null): Promise<HubTokenView>;
 
   importPath(request: ImportRequest): Promise<JobView>;
   verify(request: UpkeepRequest): Promise<JobView>;
@@ -290,6 +201,16 @@ export interface LarderApi {
 
 /** What the HTTP listener needs beside {@link LarderApi}. */
 export interface Library extends LarderApi {
+  /**
+   * A variant that can be used: at once when it is here, else pulled. Without a variant any that is here will do, the default one
+   * first.
+   *
+   * @throws {LarderError} As the pull that it waits for; the signal's reason.
+   */
+  ensure(
+    reference: string,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (pull: PullView) => void },
+  ): Promise<EnsuredVariant>;
   /** For addresses that hold names with slashes: which reading of them is a model. */
   hasModel(model: string): boolean;
   /**

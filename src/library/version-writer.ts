@@ -142,7 +142,10 @@ function withVariant(before: VersionRecord, added: NewVersion): VersionRecord {
   for (const file of added.files) {
     const known = files.get(file.path);
     if (known !== undefined && known.digest !== file.digest) throw versionExists(before, file.path);
-    files.set(file.path, known === undefined ? file : { ...file, sources: joinSources(file, known) });
+    files.set(
+      file.path,
+      known === undefined ? file : { ...known, ...file, sources: joinSources(file, known) },
+    );
   }
   const { variants } = firstVariant(added, before.version, before.createdAtS);
   const others = before.variants.filter((variant) => variant.name !== added.variant);
