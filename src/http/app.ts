@@ -1,9 +1,10 @@
 import { Hono } from "hono";
-import type { Library } from "../library/index.ts";
+import type { HubServing, Library } from "../library/index.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { HttpEnv } from "./exchange.ts";
 import type { AccessGuard } from "./guard/access.ts";
 import { jsonBodiesOnly, limitBodies, routeGuard } from "./guard/route-guards.ts";
+import { blobRoutes } from "./native/blobs.ts";
 import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
 import { modelRoutes } from "./native/models.ts";
@@ -14,6 +15,7 @@ import { asLarderError } from "./validate.ts";
 
 export interface AppParts {
   readonly library: Library;
+  readonly serving?: HubServing | undefined;
   readonly access: AccessGuard;
   readonly metrics: Metrics;
   readonly bodyBytesMax: number;
@@ -24,7 +26,8 @@ export interface AppParts {
 const METHODS = ["GET", "POST", "PUT", "DELETE"];
 
 /** Every route but that of the files. Errors go up to the handler, which has the one place that answers them. */
-export function createApp({ library, access, metrics, bodyBytesMax, stopped }: AppParts): Hono<HttpEnv> {
+export function createApp(parts: AppParts): Hono<HttpEnv> {
+  const { library, serving, access, metrics, bodyBytesMax, stopped } = parts;
   const allow = routeGuard(access);
   const app = new Hono<HttpEnv>();
   app.use(limitBodies(bodyBytesMax), jsonBodiesOnly);
@@ -33,6 +36,7 @@ export function createApp({ library, access, metrics, bodyBytesMax, stopped }: A
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));
   app.route("/", tokenRoutes(library, allow));
+  if (serving !== undefined) app.route("/", blobRoutes(serving, allow));
   app.onError((error) => {
     throw asLarderError(error);
   });

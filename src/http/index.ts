@@ -1,3 +1,2 @@
-export { Handler, type HandlerOptions } from "./handler.ts";
-export { type HttpOptions, type HttpServer, startHttp } from "./server.ts";
+export { type HttpOptions, type HttpServer, type HubHttpOptions, startHttp, startHubHttp } from "./server.ts";
 export { STATUS_OF } from "./status.ts";

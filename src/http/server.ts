@@ -1,19 +1,25 @@
 import { chmodSync, rmSync } from "node:fs";
 import type { Config } from "../config/index.ts";
 import { LarderError, type Logger, logger, systemCode } from "../core/index.ts";
-import type { Library } from "../library/index.ts";
+import type { HubServing, Library } from "../library/index.ts";
 import { Metrics } from "../metrics/index.ts";
 import { isLoopback } from "./guard/host.ts";
 import { Handler } from "./handler.ts";
-import { problemResponse } from "./problem.ts";
+import { HubDialect } from "./hub/dialect.ts";
+import { drain, Listener } from "./listener.ts";
+import { NativeDialect } from "./native/dialect.ts";
 
-/** The runtime's largest: a shorter one cuts clients that read slowly, and none at all keeps those that never read. */
-const IDLE_TIMEOUT_S = 255;
 /** A Unix socket's name has 108 bytes with its end (Linux `sun_path`; macOS has 104). */
 const SOCKET_PATH_BYTES_MAX = process.platform === "darwin" ? 103 : 107;
 
+/** Where each listener finds its address in the configuration. */
+const API_FIELDS = { host: "host", port: "port" };
+const HUB_FIELDS = { host: "hub_host", port: "hub_port" };
+
 export interface HttpOptions {
   readonly library: Library;
+  /** Absent: nobody is told the digests of chunks. */
+  readonly serving?: HubServing;
   readonly config: Pick<
     Config,
     "host" | "port" | "allowHosts" | "connectionsMax" | "bodyBytesMax" | "shutdownS"
@@ -37,12 +43,14 @@ export interface HttpServer {
  * a home too long for a socket.
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { library, config, unixSocket, log = logger("http"), metrics = new Metrics() } = options;
-  refuseOpenNetwork(config.host, library);
+  const { library, serving, config, unixSocket, metrics = new Metrics() } = options;
+  refuseOpenNetwork(config.host, library, API_FIELDS.host);
   const stopping = new AbortController();
-  const handler = new Handler({ library, config, metrics, log, stopped: stopping.signal });
-  const listener = new Listener(handler, config, stopping.signal, log);
-  const tcp = listener.listen({ hostname: config.host, port: config.port });
+  const stopped = stopping.signal;
+  const dialect = new NativeDialect({ library, serving, metrics, config, stopped });
+  const handler = new Handler({ dialect, config, metrics, log: options.log ?? logger("http") });
+  const listener = new Listener({ handler, config, stopping: stopped });
+  const tcp = listener.listen({ hostname: config.host, port: config.port, fields: API_FIELDS });
   let socket: Bun.Server<undefined> | undefined;
   try {
     socket = unixSocket === undefined ? undefined : listenOnSocket(listener, unixSocket);
@@ -60,82 +68,69 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   return {
     url: tcp.url,
     stop: async () => {
-      stopping.abort(new LarderError("SHUTTING_DOWN", "Cannot go on: the server stops"));
-      await Promise.all(servers.map((server) => drain(server, config.shutdownS)));
-      handler.close();
+      await stopAll({ servers, stopping, handler, shutdownS: config.shutdownS });
       if (unixSocket !== undefined) removeSocket(unixSocket);
     },
   };
 }
 
-function refuseOpenNetwork(host: string, library: Pick<Library, "isOpen">): void {
+export interface HubHttpOptions {
+  readonly library: Pick<Library, "hasModel" | "serveFile" | "scopesOf" | "isOpen">;
+  readonly serving: HubServing;
+  readonly config: Pick<
+    Config,
+    "hubHost" | "hubPort" | "allowHosts" | "connectionsMax" | "bodyBytesMax" | "shutdownS"
+  >;
+  /** Those of the API listener, so that one scrape has both. */
+  readonly metrics?: Metrics;
+  readonly log?: Logger;
+}
+
+/**
+ * Starts the listener that the hub's clients and other larders pull from: what is here, in the hub's dialect.
+ *
+ * @throws {LarderError} PORT_IN_USE, PERMISSION; CONFIG: a network address without any token, an address that is not ours.
+ */
+export async function startHubHttp(options: HubHttpOptions): Promise<HttpServer> {
+  const { library, serving, config, metrics = new Metrics(), log = logger("hub-http") } = options;
+  refuseOpenNetwork(config.hubHost, library, HUB_FIELDS.host);
+  const stopping = new AbortController();
+  const { hubHost: host, hubPort: port, allowHosts, bodyBytesMax } = config;
+  const dialect = new HubDialect({ library, serving, metrics, config: { host, bodyBytesMax } });
+  const handler = new Handler({ dialect, config: { host, allowHosts }, metrics, log });
+  const listener = new Listener({ handler, config, stopping: stopping.signal });
+  const server = listener.listen({ hostname: host, port, fields: HUB_FIELDS });
+  metrics.gauge(
+    "larder_hub_requests_running",
+    "Requests of the hub's clients being answered.",
+    () => server.pendingRequests,
+  );
+  return {
+    url: server.url,
+    stop: () => stopAll({ servers: [server], stopping, handler, shutdownS: config.shutdownS }),
+  };
+}
+
+interface Stopping {
+  readonly servers: ReadonlyArray<Bun.Server<undefined>>;
+  readonly stopping: AbortController;
+  readonly handler: Handler;
+  readonly shutdownS: number;
+}
+
+async function stopAll({ servers, stopping, handler, shutdownS }: Stopping): Promise<void> {
+  stopping.abort(new LarderError("SHUTTING_DOWN", "Cannot go on: the server stops"));
+  await Promise.all(servers.map((server) => drain(server, shutdownS)));
+  handler.close();
+}
+
+function refuseOpenNetwork(host: string, library: Pick<Library, "isOpen">, field: string): void {
   if (isLoopback(host) || !library.isOpen()) return;
   throw new LarderError(
     "CONFIG",
     `Cannot listen on ${host}: without a token everybody on that network could use this server`,
-    { field: "host", hint: 'Make one with "larder token create" first, or listen on 127.0.0.1.' },
+    { field, hint: 'Make one with "larder token create" first, or listen on 127.0.0.1.' },
   );
-}
-
-type Address = { readonly hostname: string; readonly port: number } | { readonly unix: string };
-
-class Listener {
-  readonly #handler: Handler;
-  readonly #config: HttpOptions["config"];
-  readonly #stopping: AbortSignal;
-  readonly #log: Logger;
-
-  constructor(handler: Handler, config: HttpOptions["config"], stopping: AbortSignal, log: Logger) {
-    this.#handler = handler;
-    this.#config = config;
-    this.#stopping = stopping;
-    this.#log = log;
-  }
-
-  listen(address: Address): Bun.Server<undefined> {
-    const peer = { trusted: "unix" in address };
-    try {
-      return Bun.serve({
-        ...address,
-        development: false,
-        // Unset, Bun lets a second server share the port when development is off: requests would go to either.
-        reusePort: false,
-        idleTimeout: IDLE_TIMEOUT_S,
-        // Above our own limit, so that our own answer says what is allowed; this one bounds what a liar may send.
-        maxRequestBodySize: this.#config.bodyBytesMax * 4,
-        fetch: (request, server) => {
-          const refusal = this.#refusal(server);
-          if (refusal !== undefined) return this.#handler.refuse(request, peer, refusal);
-          return this.#handler.handle(request, peer);
-        },
-        error: (error) => this.#failed(error),
-      } as Bun.Serve.Options<undefined>);
-    } catch (error) {
-      throw listenError(error, address);
-    }
-  }
-
-  /** Over its limit a server answers fast that it is busy, rather than everybody slowly. */
-  #refusal(server: Bun.Server<undefined>): LarderError | undefined {
-    if (this.#stopping.aborted) {
-      return new LarderError("SHUTTING_DOWN", "Cannot take a request: the server stops", {
-        retryable: true,
-        retryAfterS: 1,
-      });
-    }
-    if (server.pendingRequests <= this.#config.connectionsMax) return undefined;
-    return new LarderError("TOO_MANY", "Cannot take a request: too many are being answered", {
-      retryable: true,
-      retryAfterS: 1,
-      hint: "Try again soon, or raise connections_max.",
-    });
-  }
-
-  /** What breaks after the handler: a file that was deleted between look-up and sending. */
-  #failed(error: unknown): Response {
-    this.#log.error("Sending an answer failed: {error}", { error });
-    return problemResponse(error, "(unknown)");
-  }
 }
 
 function listenOnSocket(listener: Listener, path: string): Bun.Server<undefined> {
@@ -159,40 +154,4 @@ function removeSocket(path: string): void {
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
   }
-}
-
-function listenError(error: unknown, address: Address): unknown {
-  if ("unix" in address) return error;
-  const { hostname, port } = address;
-  switch (systemCode(error)) {
-    case "EADDRINUSE":
-      return new LarderError("PORT_IN_USE", `Cannot listen on ${hostname}:${port}: the port is in use`, {
-        field: "port",
-        hint: "Stop the other server, or choose another port; 0 takes a free one.",
-        cause: error,
-      });
-    case "EACCES":
-      return new LarderError("PERMISSION", `Cannot listen on ${hostname}:${port}: not permitted`, {
-        field: "port",
-        hint: "Choose a port from 1024 on.",
-        cause: error,
-      });
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return new LarderError("CONFIG", `Cannot listen on ${hostname}: it is not an address of this machine`, {
-        field: "host",
-        cause: error,
-      });
-    default:
-      return error;
-  }
-}
-
-/** Stopping waits for running answers; what is not done by the deadline is cut. */
-async function drain(server: Bun.Server<undefined>, deadlineS: number): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => resolve("late"), deadlineS * 1000);
-  const outcome = await Promise.race([server.stop(), late]);
-  clearTimeout(timer);
-  if (outcome === "late") await server.stop(true);
 }

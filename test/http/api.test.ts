@@ -30,6 +30,7 @@ describe("routes make one call and answer it", () => {
     ["GET", "/api/models/acme/tiny%401.0", undefined, 200, ["describe", "acme/tiny@1.0"]],
     ["GET", "/api/models/acme/tiny?version=1.0", undefined, 200, ["describe", "acme/tiny@1.0"]],
     ["GET", "/api/models/a/b/c@latest/path", undefined, 200, ["path", "a/b/c@latest"]],
+    ["GET", "/api/models/acme/tiny/path?layout=hf", undefined, 200, ["path", "acme/tiny", { layout: "hf" }]],
     ["DELETE", "/api/models/iris@1.0", undefined, 200, ["remove", "iris@1.0"]],
     ["PUT", "/api/models/acme/tiny/aliases/stable", { version: "1.0" }, 200, [
       "setAlias",
@@ -117,7 +118,6 @@ describe("POST /api/models/download", () => {
 
   const file = (more: object) => ({ model: "iris", files: [{ path: "x", urls: URLS, ...more }] });
   test.each([
-    ["no source", { model: "iris" }, "SOURCE_REQUIRED", "urls"],
     ["both forms", { model: "iris", urls: URLS, files: [{ path: "x", urls: URLS }] }, "BAD_BODY", "urls"],
     ["a digest without an address", { model: "iris", sha256: DIGEST }, "BAD_BODY", "sha256"],
     ["no model", { urls: URLS }, "BAD_BODY", "model"],

@@ -1,8 +1,11 @@
 import { type ErrorCode, LarderError, sha256 } from "../../src/core/index.ts";
 import type {
+  EnsuredVariant,
   HealthView,
+  HubTokenView,
   JobView,
   Library,
+  ManifestView,
   ModelPage,
   ModelView,
   PullRequest,
@@ -17,6 +20,7 @@ export const PULL: PullView = {
   model: "iris",
   version: null,
   variant: "default",
+  skipped: [],
   state: "running",
   bytes_done: 1,
   bytes_total: 10,
@@ -39,6 +43,30 @@ export const JOB: JobView = {
   dry_run: false,
   result: null,
   error: null,
+};
+
+export const MANIFEST: ManifestView = {
+  model: "acme/tiny",
+  kind: "model",
+  revision: "main",
+  version: "0123456789abcdef0123456789abcdef01234567",
+  endpoint: "https://hub.example",
+  scanned_at: 1,
+  pipeline_task: null,
+  library_name: null,
+  tags: [],
+  license: null,
+  gated: "none",
+  private: false,
+  last_modified: null,
+  architecture: null,
+  parameters: null,
+  context_length: null,
+  size_bytes: 0,
+  variants: [],
+  common_files: [],
+  sidecars: [],
+  files: [],
 };
 
 /**
@@ -103,9 +131,29 @@ export class StandInLibrary implements Library {
     return { model: reference, version, versions: [], aliases: {} };
   }
 
-  async path(reference: string) {
-    this.#note("path", reference);
+  async path(reference: string, options: object = {}) {
+    this.#note("path", reference, ...(Object.keys(options).length === 0 ? [] : [options]));
     return { model: reference, version: "1", folder: "/f", files: [] };
+  }
+
+  async scan(request: unknown): Promise<ManifestView> {
+    this.#note("scan", request);
+    return MANIFEST;
+  }
+
+  async hubToken(): Promise<HubTokenView> {
+    this.#note("hubToken");
+    return { source: null, origin: "https://hub.example" };
+  }
+
+  async setHubToken(token: string | null): Promise<HubTokenView> {
+    this.#note("setHubToken", token);
+    return { source: token === null ? null : "larder", origin: "https://hub.example" };
+  }
+
+  async ensure(reference: string): Promise<EnsuredVariant> {
+    this.#note("ensure", reference);
+    return { model: reference, version: "1", variant: "default", files: [], pulled: false };
   }
 
   async remove(reference: string) {
@@ -148,6 +196,7 @@ export class StandInLibrary implements Library {
   resumePull = (id: string) => this.#pull("resumePull", id);
   cancelPull = (id: string) => this.#pull("cancelPull", id);
   importPath = (request: unknown) => this.#job("importPath", request);
+  importHubCache = (request: unknown) => this.#job("importHubCache", request);
   verify = (request: unknown) => this.#job("verify", request);
   repair = (request: unknown) => this.#job("repair", request);
   gc = (request: unknown) => this.#job("gc", request);

@@ -6,19 +6,27 @@ import { isLoopback } from "./host.ts";
 const BEARER = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/;
 /** What everybody on this machine may do until a user makes the first token. */
 const ANONYMOUS: readonly Scope[] = ["read", "infer", "pull"];
+/** Every token that larder makes begins so. */
+const OWN = /^Bearer ldr_/;
 const SECRET_IN_ADDRESS = /[?&](?:token|access_token|api_key|authorization)=/i;
+
+export interface AccessOptions {
+  readonly library: Pick<Library, "scopesOf" | "isOpen">;
+  readonly host: string;
+  /** What to do with credentials that are not ours: refuse them, or take the caller for anybody. */
+  readonly foreign?: "refuse" | "ignore";
+}
 
 /** The one place that says who may do what. */
 export class AccessGuard {
-  readonly #library: Pick<Library, "scopesOf" | "isOpen">;
+  readonly #library: AccessOptions["library"];
   readonly #onLoopback: boolean;
+  readonly #ignoresForeign: boolean;
 
-  constructor({ library, host }: {
-    readonly library: Pick<Library, "scopesOf" | "isOpen">;
-    readonly host: string;
-  }) {
+  constructor({ library, host, foreign = "refuse" }: AccessOptions) {
     this.#library = library;
     this.#onLoopback = isLoopback(host);
+    this.#ignoresForeign = foreign === "ignore";
   }
 
   /** @throws {LarderError} UNAUTHORIZED: no or an unknown token; FORBIDDEN: a token without this scope. */
@@ -27,13 +35,28 @@ export class AccessGuard {
     if (SECRET_IN_ADDRESS.test(request.url)) {
       throw unauthorized("Cannot take a token in an address, where logs and histories keep it");
     }
-    const header = request.headers.get("authorization");
+    const header = this.#credentials(request);
     if (header === null) return this.#checkAnonymous(scope);
     const scopes = this.#scopesOf(header);
     if (scopes.includes(scope)) return;
     throw new LarderError("FORBIDDEN", `Cannot do this with a token that lacks the scope "${scope}"`, {
       hint: `This token has: ${scopes.join(", ")}.`,
     });
+  }
+
+  /**
+   * For what is about the caller: a token is needed also where everybody may read.
+   *
+   * @throws {LarderError} As {@link check}.
+   */
+  checkKnown(request: Request, peer: Peer, scope: Scope): void {
+    if (this.#credentials(request) === null) throw unauthorized("Cannot say who asks without a token");
+    this.check(request, peer, scope);
+  }
+
+  #credentials({ headers }: Request): string | null {
+    const header = headers.get("authorization");
+    return header !== null && this.#ignoresForeign && !OWN.test(header) ? null : header;
   }
 
   #checkAnonymous(scope: Scope): void {

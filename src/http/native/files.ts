@@ -1,12 +1,12 @@
 import { isLarderError } from "../../core/index.ts";
 import type { Library, ServedFile } from "../../library/index.ts";
 import type { Metrics } from "../../metrics/index.ts";
-import type { Exchange } from "../exchange.ts";
+import { type Exchange, REQUEST_ID } from "../exchange.ts";
+import { answerFile, blobBody, cacheControl } from "../file/answer.ts";
+import { BodyCache } from "../file/body-cache.ts";
 import type { AccessGuard } from "../guard/access.ts";
-import { NoRouteError } from "../problem.ts";
+import { NoRouteError, problemResponse } from "../problem.ts";
 import { type FileTarget, findFileTarget, unknownModel } from "../target.ts";
-import { BodyCache } from "./body-cache.ts";
-import { answerFile } from "./file-answer.ts";
 
 const TEMPLATE = "/api/files/{model}/{version}/{path}";
 
@@ -66,9 +66,18 @@ export class FileRoute {
     }
   }
 
-  #send(request: Request, exchange: Exchange, { served, path }: Found): Response {
-    const question = { request, requestId: exchange.id, served, path };
-    const { response, bytes } = answerFile(question, this.#cache);
+  #send({ method, headers }: Request, { id }: Exchange, { served, path }: Found): Response {
+    const { response, bytes } = answerFile({
+      method,
+      conditions: headers,
+      range: headers.get("range"),
+      sizeBytes: served.sizeBytes,
+      body: blobBody(served, this.#cache),
+      path,
+      etag: `"${served.digest}"`,
+      headers: { [REQUEST_ID]: id, "cache-control": cacheControl(served.immutable) },
+      refuse: (error, more) => problemResponse(error, id, more),
+    });
     this.#metrics.countFileBytes(bytes);
     return response;
   }

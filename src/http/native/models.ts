@@ -1,18 +1,35 @@
 import { type Context, Hono } from "hono";
-import type { z } from "zod";
 import { LarderError, parseAlias } from "../../core/index.ts";
-import type { LarderApi, PullRequest } from "../../library/index.ts";
+import type { LarderApi } from "../../library/index.ts";
 import type { HttpEnv } from "../exchange.ts";
 import type { Allow } from "../guard/route-guards.ts";
 import { NoRouteError } from "../problem.ts";
 import { type ModelTarget, parseModelTarget, rawPath } from "../target.ts";
 import { jsonBody, queryOf } from "../validate.ts";
+import { pullBody, pullRequest } from "./pull-body.ts";
+import {
+  aliasBody,
+  hubCacheBody,
+  importBody,
+  listQuery,
+  modelOrPathQuery,
+  modelQuery,
+  scanBody,
+} from "./schemas.ts";
 import { withoutUndefined } from "./without-undefined.ts";
-import { aliasBody, fileNameOf, importBody, listQuery, modelQuery, pullBody } from "./schemas.ts";
 
 type Models = Pick<
   LarderApi,
-  "list" | "pull" | "describe" | "path" | "remove" | "setAlias" | "removeAlias" | "importPath"
+  | "list"
+  | "scan"
+  | "pull"
+  | "describe"
+  | "path"
+  | "remove"
+  | "setAlias"
+  | "removeAlias"
+  | "importPath"
+  | "importHubCache"
 >;
 
 /** Names hold slashes, so what follows `/api/models/` is read from the address as it came, not by the router. */
@@ -27,11 +44,23 @@ export function modelRoutes(library: Models, allow: Allow): Hono<HttpEnv> {
     .post("/api/models/import", allow("admin"), jsonBody(importBody), async (c) => {
       return c.json(await library.importPath(withoutUndefined(c.req.valid("json"))), 202);
     })
-    .get("/api/models/*", allow("read"), queryOf(modelQuery), async (c) => {
-      const target = targetOf(c, c.req.valid("query").version);
+    .post("/api/models/import-hub-cache", allow("admin"), jsonBody(hubCacheBody), async (c) => {
+      return c.json(await library.importHubCache(withoutUndefined(c.req.valid("json"))), 202);
+    })
+    .post("/api/models/scan", allow("pull"), jsonBody(scanBody), async (c) => {
+      return c.json(await library.scan(withoutUndefined(c.req.valid("json"))));
+    })
+    .get("/api/models/*", allow("read"), queryOf(modelOrPathQuery), async (c) => {
+      const { version, layout } = c.req.valid("query");
+      const target = targetOf(c, version);
       if (target.kind === "alias") throw new NoRouteError(["PUT", "DELETE"]);
       const { kind, reference } = target;
-      return c.json(kind === "path" ? await library.path(reference) : await library.describe(reference));
+      if (kind === "path") return c.json(await library.path(reference, withoutUndefined({ layout })));
+      if (layout === undefined) return c.json(await library.describe(reference));
+      throw new LarderError("BAD_QUERY", "Cannot use layout for a model's description", {
+        field: "layout",
+        hint: "Ask for /api/models/{model}/path.",
+      });
     })
     .put("/api/models/*", allow("admin"), jsonBody(aliasBody), async (c) => {
       const target = targetOf(c);
@@ -50,35 +79,4 @@ export function modelRoutes(library: Models, allow: Allow): Hono<HttpEnv> {
 
 function targetOf(c: Context, version?: string): ModelTarget {
   return parseModelTarget(rawPath(c.req.raw.url), version);
-}
-
-/** `urls` beside `model` is short for one file that is named by its first address. */
-function pullRequest({ files, urls, ...rest }: z.output<typeof pullBody>): PullRequest {
-  const { sha256, size, digest_of, decompress, chunks, ...request } = rest;
-  const options = { sha256, size, digest_of, decompress, chunks };
-  if (urls === undefined) return withFiles(request, files, options);
-  if (files !== undefined) throw badBody("urls", "Give either files or urls.");
-  const [first = ""] = urls;
-  return withoutUndefined({
-    ...request,
-    files: [withoutUndefined({ path: fileNameOf(first), urls, ...options })],
-  });
-}
-
-function withFiles(
-  request: Omit<z.output<typeof pullBody>, "files" | "urls">,
-  files: z.output<typeof pullBody>["files"],
-  options: Readonly<Record<string, unknown>>,
-): PullRequest {
-  const stray = Object.keys(options).find((key) => options[key] !== undefined);
-  if (stray !== undefined) throw badBody(stray, "Give it inside files, or with urls beside model.");
-  if (files !== undefined) return withoutUndefined({ ...request, files: files.map(withoutUndefined) });
-  throw new LarderError("SOURCE_REQUIRED", "Cannot pull without a source", {
-    field: "urls",
-    hint: 'Give "urls": […], or "files": [{"path": …, "urls": […]}].',
-  });
-}
-
-function badBody(field: string, hint: string): LarderError {
-  return new LarderError("BAD_BODY", `Cannot use ${field} of the body as it is`, { field, hint });
 }

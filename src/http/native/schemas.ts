@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { parseHubToken } from "../../config/index.ts";
 import {
-  LarderError,
   parseAddress,
   parseAlias,
   parseDigest,
@@ -13,10 +13,10 @@ import { SCOPES } from "../../library/index.ts";
 
 const LIST_MAX = 1000;
 const LIST_DEFAULT = 100;
-const FILES_MAX = 10_000;
 const MIRRORS_MAX = 32;
 const ALIASES_MAX = 32;
 const TARGETS_MAX = 1000;
+const MODELS_MAX = 1000;
 
 /** A string that a parser of core accepts; its own error, which knows the code, goes up as it is. */
 function parsed(parse: (text: string) => unknown) {
@@ -26,48 +26,55 @@ function parsed(parse: (text: string) => unknown) {
   });
 }
 
-const model = parsed(parseModelName);
+export const model = parsed(parseModelName);
 const version = parsed(parseVersion);
-const variant = parsed(parseVariant);
-const digest = parsed((text) => parseDigest(text));
-const path = parsed((text) => parseFilePath(text));
+export const variant = parsed(parseVariant);
+export const digest = parsed((text) => parseDigest(text));
+export const path = parsed((text) => parseFilePath(text));
 const alias = parsed(parseAlias);
-const aliases = z.array(alias).max(ALIASES_MAX);
-const size = z.int("whole bytes, 0 or more").nonnegative("whole bytes, 0 or more");
-const urls = z.array(parsed((text) => parseAddress(text))).min(1, "at least one address").max(MIRRORS_MAX);
+export const aliases = z.array(alias).max(ALIASES_MAX);
+export const size = z.int("whole bytes, 0 or more").nonnegative("whole bytes, 0 or more");
+export const urls = z.array(parsed((text) => parseAddress(text))).min(1, "at least one address").max(
+  MIRRORS_MAX,
+);
+const REVISION = "1 to 250 visible ASCII characters";
+/** Which of these Git takes for a name is for the library to say. */
+export const revision = z.string(REVISION).regex(/^[!-~]{1,250}$/, REVISION);
+const absolutePath = z.string("an absolute path").startsWith("/", "an absolute path").refine(
+  (text) => !text.includes("\0"),
+  "an absolute path",
+);
+const mode = z.enum(["auto", "reflink", "hardlink", "copy"]);
 
-const fileOptions = {
-  sha256: digest.optional(),
-  size: size.optional(),
-  digest_of: z.enum(["file", "source"]).optional(),
-  decompress: z.enum(["auto", "none"]).optional(),
-  chunks: z.array(digest).optional(),
-};
-
-export const pullBody = z.strictObject({
-  model,
-  revision: version.optional(),
-  variant: variant.optional(),
-  aliases: aliases.optional(),
-  files: z.array(z.strictObject({ path, urls, ...fileOptions })).min(1, "at least one file").max(FILES_MAX)
-    .optional(),
-  urls: urls.optional(),
-  ...fileOptions,
-});
+export const scanBody = z.strictObject({ model, revision: revision.optional() });
 
 export const aliasBody = z.strictObject({ version });
 
 export const importBody = z.strictObject({
-  path: z.string("an absolute path").startsWith("/", "an absolute path").refine(
-    (text) => !text.includes("\0"),
-    "an absolute path",
-  ),
+  path: absolutePath,
   model,
   version: version.optional(),
   variant: variant.optional(),
-  mode: z.enum(["auto", "reflink", "hardlink", "copy"]).optional(),
+  mode: mode.optional(),
   sha256: digest.optional(),
   aliases: aliases.optional(),
+});
+
+export const hubCacheBody = z.strictObject({
+  path: absolutePath,
+  models: z.array(model).min(1, "at least one model").max(MODELS_MAX).optional(),
+  mode: mode.optional(),
+});
+
+const HUB_TOKEN = "a token: visible ASCII characters, no spaces";
+
+export const hubTokenBody = z.strictObject({
+  token: z.string(HUB_TOKEN).transform((text, context) => {
+    const token = parseHubToken(text);
+    if (token !== undefined) return token;
+    context.addIssue({ code: "custom", message: HUB_TOKEN });
+    return z.NEVER;
+  }),
 });
 
 export const upkeepBody = z.strictObject({
@@ -114,17 +121,7 @@ export const pullsQuery = z.strictObject({
 });
 
 export const modelQuery = z.strictObject({ version: text.optional() });
-
-/** The name of a file that only an address was given for: its last part. */
-export function fileNameOf(address: string): string {
-  const last = new URL(address).pathname.split("/").at(-1) ?? "";
-  try {
-    return parseFilePath(decodeURIComponent(last));
-  } catch (error) {
-    throw new LarderError("BAD_SOURCE", "Cannot take a file name from this address", {
-      field: "urls",
-      hint: 'Name the file: {"files": [{"path": …, "urls": […]}]}.',
-      cause: error,
-    });
-  }
-}
+/** What is asked of a model, or of its `/path`, which alone has a layout. */
+export const modelOrPathQuery = modelQuery.extend({
+  layout: z.enum(["names", "hf"], "names or hf").optional(),
+});

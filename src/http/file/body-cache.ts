@@ -34,7 +34,7 @@ export class BodyCache {
    * @param range At most {@link MEMORY_BODY_BYTES_MAX} long. The bytes are valid until the next call.
    * @throws {LarderError} BLOB_MISSING, BLOB_DAMAGED (shorter than it should be)
    */
-  body(file: BlobFile, range: ByteRange): Blob | Uint8Array {
+  body(file: BlobFile, range: ByteRange): Blob | Uint8Array<ArrayBuffer> {
     const key = `${file.digest}:${range.start}-${range.end}`;
     const kept = this.#bodies.get(key);
     if (kept !== undefined) return kept;
