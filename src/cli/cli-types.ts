@@ -16,6 +16,8 @@ export interface OpenedHome {
 export interface Serving {
   /** `http://127.0.0.1:7420` */
   readonly url: string;
+  /** What clients of the hub are given as `HF_ENDPOINT`. */
+  readonly hubUrl?: string;
   readonly socketPath: string;
   /** Drains, closes, lets the home go; within the configured time. */
   close(): Promise<void>;
@@ -45,6 +47,12 @@ export interface CliParts {
   inspectRegistry(config: Config): RegistryReport;
 }
 
+export type StandardInput = NodeJS.ReadableStream & {
+  readonly isTTY?: boolean;
+  /** Of a terminal: off, it echoes and gives whole lines. */
+  setRawMode?(isRaw: boolean): unknown;
+};
+
 /** The process around a verb. */
 export interface CliEnvironment {
   /** Without the executable's name. */
@@ -52,7 +60,7 @@ export interface CliEnvironment {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** A function, because already looking at it may begin to read. */
-  stdin(): NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  stdin(): StandardInput;
   readonly stdout: TextStream;
   readonly stderr: TextStream;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-import type { Config, Environment } from "../config/index.ts";
+import { type Config, type Environment, isLoopback, isOwnHub } from "../config/index.ts";
 import type { RegistryReport } from "./cli-types.ts";
 import { formatBytes } from "./format.ts";
 import type { HomeReport } from "./inspect-home.ts";
@@ -26,12 +26,18 @@ const VARIABLES: Readonly<Record<string, string>> = {
   HTTP_PROXY: "is set and has no effect: upstreams are asked directly.",
   HTTPS_PROXY: "is set and has no effect: upstreams are asked directly.",
   ALL_PROXY: "is set and has no effect: upstreams are asked directly.",
+  HUGGING_FACE_HUB_TOKEN: "is set and has no effect: the token for the hub is HF_TOKEN or LARDER_HUB_TOKEN.",
   PORT: "is set and has no effect: the port is --port or LARDER_PORT.",
 };
 
 /** What may surprise the user, one sentence each. */
 export function findWarnings(around: Surroundings): string[] {
-  return [...environmentWarnings(around.env), ...homeWarnings(around), ...listenWarnings(around)];
+  return [
+    ...environmentWarnings(around.env),
+    ...hubWarnings(around),
+    ...homeWarnings(around),
+    ...listenWarnings(around),
+  ];
 }
 
 function environmentWarnings(env: Environment): string[] {
@@ -67,10 +73,33 @@ function homeWarnings({ config, home, registry, umask }: Surroundings): string[]
   return warnings;
 }
 
+function hubWarnings({ config, env }: Surroundings): string[] {
+  const warnings: string[] = [];
+  if (isOwnHub(env["HF_ENDPOINT"] ?? "", config)) {
+    warnings.push(
+      `HF_ENDPOINT names this larder, so only its clients follow it: the hub is ${config.hubEndpoint}.`,
+    );
+  }
+  const { protocol, hostname } = new URL(config.hubEndpoint);
+  if (protocol === "http:" && !isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))) {
+    warnings.push("The hub is asked over plain http: what is sent, a token too, can be read on the way.");
+  }
+  return warnings;
+}
+
 function listenWarnings({ config }: Surroundings): string[] {
-  return config.host === "0.0.0.0" || config.host === "::"
-    ? ["The server listens on all interfaces: everybody in the network can try to reach it."]
-    : [];
+  return [
+    ...(isEverywhere(config.host)
+      ? ["The server listens on all interfaces: everybody in the network can try to reach it."]
+      : []),
+    ...(isEverywhere(config.hubHost)
+      ? ["Clients of the hub are answered on all interfaces: everybody in the network can try to reach them."]
+      : []),
+  ];
+}
+
+function isEverywhere(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
 }
 
 export function octal(mode: number): string {

@@ -28,7 +28,7 @@ async function watch(context: VerbContext, { api }: Session, job: JobView): Prom
   try {
     for await (const view of api.watchJob(job.id, signal)) {
       last = view;
-      display.show(meter(view), view);
+      display.show([meter(view)], view);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -8,6 +8,7 @@ import { progressOfPull } from "./progress-line.ts";
 import { ownerGone } from "./remote-request.ts";
 import { withHint } from "./report-error.ts";
 import type { Session } from "./session.ts";
+import { printable } from "./table.ts";
 
 const AGAIN = "run the same command again";
 
@@ -63,7 +64,10 @@ async function leave(context: VerbContext, { api, owned }: Session, pull: PullVi
 
 function conclude({ output }: VerbContext, pull: PullView): number {
   if (!isFinal(pull)) throw ownerGone();
-  if (pull.state === "failed") throw failureOf(pull);
+  if (pull.state === "failed") {
+    for (const line of skippedLines(pull)) output.note(line);
+    throw failureOf(pull);
+  }
   if (pull.state === "cancelled") {
     throw new LarderError("CANCELLED", `Cannot finish ${nameOf(pull)}: the pull was cancelled`);
   }
@@ -72,13 +76,18 @@ function conclude({ output }: VerbContext, pull: PullView): number {
       hint: `To go on, ${AGAIN} or \`larder pulls resume ${pull.id}\`.`,
     });
   }
-  output.line(summary(pull));
+  output.lines([summary(pull), ...skippedLines(pull).map(printable)]);
   return 0;
 }
 
 function failureOf(pull: PullView): LarderError {
   if (pull.error) return LarderError.fromRecord(withHint(pull.error));
   return new LarderError("IO", `Cannot finish ${nameOf(pull)}: no reason is known`);
+}
+
+/** Why it is not the variant that was asked for. */
+export function skippedLines({ skipped }: PullView): string[] {
+  return skipped.map(({ variant, error }) => `Not ${variant}: ${error.message} (${error.code})`);
 }
 
 function summary(pull: PullView): string {
@@ -90,6 +99,7 @@ function summary(pull: PullView): string {
   return `${nameOf(pull)}  ${plural(pull.files.length, "file")}, ${formatBytes(pull.bytes_done)}, ${how}`;
 }
 
-function nameOf(pull: PullView): string {
-  return pull.version === null ? pull.model : `${pull.model}@${pull.version}`;
+function nameOf({ model, version, variant }: PullView): string {
+  const name = version === null ? model : `${model}@${version}`;
+  return variant === "" || variant === "default" ? name : `${name}:${variant}`;
 }

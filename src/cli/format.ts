@@ -19,6 +19,17 @@ export function formatRate(bytesPerS: number): string {
   return `${formatBytes(bytesPerS)}/s`;
 }
 
+const WORDS = [[1e12, "trillion"], [1e9, "billion"], [1e6, "million"], [1e3, "thousand"]] as const;
+
+/** `3.8 billion`: for counts that nobody counts. */
+export function formatCount(count: number): string {
+  // What rounds up to the next word is told by that.
+  const [unit, word] = WORDS.find(([size]) => count >= size * 0.9995) ?? [1, ""];
+  if (unit === 1) return String(count);
+  const value = count / unit;
+  return `${value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${word}`;
+}
+
 /** `45s`, `3m05s`, `2h07m`, `4d03h`: the two largest units. */
 export function formatDuration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { BUILD, LarderError } from "../core/index.ts";
 import type { CliEnvironment } from "./cli-types.ts";
 import { reportError } from "./report-error.ts";
@@ -13,6 +13,7 @@ import { pull } from "./verbs/pull.ts";
 import { pulls } from "./verbs/pulls.ts";
 import { remove } from "./verbs/remove.ts";
 import { repair } from "./verbs/repair.ts";
+import { scan } from "./verbs/scan.ts";
 import { serve } from "./verbs/serve.ts";
 import { show } from "./verbs/show.ts";
 import { token } from "./verbs/token.ts";
@@ -21,7 +22,7 @@ import { version } from "./verbs/version.ts";
 
 /** In the order of the help. */
 const VERBS: readonly Verb[] = [
-  ...[serve, pull, list, show, path, remove, alias, importVerb, verify, repair, gc, pulls, token],
+  ...[serve, pull, scan, list, show, path, remove, alias, importVerb, verify, repair, gc, pulls, token],
   ...[doctor, version],
 ];
 
@@ -55,6 +56,8 @@ export function buildProgram(cli: Cli): Command {
     .option("--log-level <level>", "what is logged: debug, info, warning or error")
     .option("--wait <seconds>", "how long to wait for a home that another process owns (default: 30)")
     .option("--json", "answer with JSON, one document per line")
+    // Known, so that it can be refused for what it is, without a word of the token.
+    .addOption(new Option("--hub-token <token>").hideHelp())
     .version(`larder ${BUILD.version}`, "-V, --version")
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
@@ -75,8 +78,14 @@ function usageError(error: CommanderError): LarderError {
       hint: "See `larder --help`.",
     });
   }
-  const [message = "", ...more] = error.message.replace(/^error: /, "").split("\n");
+  const [message = "", ...more] = withoutValues(error.message).replace(/^error: /, "").split("\n");
   return new LarderError("USAGE", `Cannot read the command line: ${message}`, {
     hint: [...more, "See `larder --help`, or --help after a verb."].join(" "),
   });
+}
+
+/** What nobody asked for may be anything, also a token: it is not repeated. */
+function withoutValues(message: string): string {
+  return message.replace(/(unknown option '-[^'=]*)=.*'/s, "$1=…'")
+    .replace(/(too many arguments .* but got \d+): .*/s, "$1.");
 }

@@ -1,4 +1,4 @@
-import type { PullView } from "../library/index.ts";
+import type { PullFileView, PullView } from "../library/index.ts";
 import { formatBytes, formatDuration, formatRate } from "./format.ts";
 import { printable } from "./table.ts";
 
@@ -13,13 +13,26 @@ export interface Progress {
   readonly etaS: number | null;
 }
 
+/** All of it, then the parts that have bars of their own. */
+export type ProgressRows = readonly [whole: Progress, ...parts: Progress[]];
+
 const NAME_COLUMNS_MAX = 32;
+const NAME_COLUMNS_MIN = 12;
 const BAR_COLUMNS_MAX = 30;
 const BAR_COLUMNS_MIN = 10;
+const FRAME_COLUMNS = "  []  ".length + 1; // a full last column would wrap
+/** With more files than this, only those that are being fetched have a bar. */
+const FILE_ROWS_MAX = 8;
+const COMMIT = /^[0-9a-f]{40}$/;
 
-export function progressOfPull(pull: PullView): Progress {
+/** A pull and, when it has several, its files. */
+export function progressOfPull(pull: PullView): ProgressRows {
+  return [wholeOf(pull), ...(pull.files.length > 1 ? filesWithRows(pull.files).map(partOf) : [])];
+}
+
+function wholeOf(pull: PullView): Progress {
   return {
-    name: pull.version === null ? pull.model : `${pull.model}@${pull.version}`,
+    name: shortName(pull),
     bytesDone: pull.bytes_done,
     bytesTotal: pull.bytes_total,
     rateBytesPerS: pull.state === "running" ? pull.rate_bytes_per_s : null,
@@ -27,36 +40,56 @@ export function progressOfPull(pull: PullView): Progress {
   };
 }
 
-/** `iris  42%  1.2 MiB / 2.9 MiB  1.0 MiB/s  ETA 2s`: for a pipe and, after a bar, for a terminal. */
+/** The name of a commit is long and tells a person nothing. */
+function shortName({ model, version, variant }: PullView): string {
+  if (version !== null && !COMMIT.test(version)) return `${model}@${version}`;
+  return variant === "" || variant === "default" ? model : `${model}:${variant}`;
+}
+
+function filesWithRows(files: readonly PullFileView[]): readonly PullFileView[] {
+  return files.length <= FILE_ROWS_MAX ? files : files.filter(({ state }) => state === "running");
+}
+
+function partOf({ path, bytes_done, bytes_total }: PullFileView): Progress {
+  const name = `  ${path.slice(path.lastIndexOf("/") + 1)}`;
+  return { name, bytesDone: bytes_done, bytesTotal: bytes_total, rateBytesPerS: null, etaS: null };
+}
+
+/** `iris  42%  1.2 MiB / 2.9 MiB  1.0 MiB/s  ETA 2s`: for a pipe. */
 export function formatProgress(progress: Progress): string {
   return [printable(progress.name), ...progressCells(progress)].join("  ");
 }
 
-/** The same with a bar, fitted into `columns`. */
-export function formatBar(progress: Progress, columns: number, glyphs: BarGlyphs = ASCII): string {
-  const name = shorten(printable(progress.name), NAME_COLUMNS_MAX);
-  const cells = progressCells(progress).join("  ");
-  const room = columns - 1 - Bun.stringWidth(name) - Bun.stringWidth(cells) - "  []  ".length;
-  if (room < BAR_COLUMNS_MIN || progress.bytesTotal === null) {
-    return shorten(`${name}  ${cells}`, columns - 1);
-  }
-  const size = Math.min(BAR_COLUMNS_MAX, room);
-  const filled = Math.floor(size * fraction(progress));
-  return `${name}  [${glyphs.full.repeat(filled)}${glyphs.empty.repeat(size - filled)}]  ${cells}`;
+/** The same with bars below each other, fitted into `columns`: names give way before bars do. */
+export function formatBars(rows: readonly Progress[], columns: number): string[] {
+  const texts = rows.map((row) => ({ row, name: printable(row.name), cells: progressCells(row).join("  ") }));
+  const longest = Math.max(...texts.map(({ name }) => Bun.stringWidth(name)));
+  const room = columns - FRAME_COLUMNS - Math.max(...texts.map(({ cells }) => Bun.stringWidth(cells)));
+  const nameColumns = Math.min(longest, NAME_COLUMNS_MAX, Math.max(NAME_COLUMNS_MIN, room - BAR_COLUMNS_MIN));
+  const barColumns = Math.min(BAR_COLUMNS_MAX, room - nameColumns);
+  return texts.map(({ row, name, cells }) => {
+    const label = padded(shorten(name, nameColumns), nameColumns);
+    const hasBar = barColumns >= BAR_COLUMNS_MIN && row.bytesTotal !== null;
+    return hasBar
+      ? `${label}  ${bar(row, barColumns)}  ${cells}`
+      : shorten(`${label}  ${cells}`, columns - 1);
+  });
 }
 
-export interface BarGlyphs {
-  readonly full: string;
-  readonly empty: string;
+function bar(progress: Progress, columns: number): string {
+  const filled = Math.floor(columns * fraction(progress));
+  return `[${"=".repeat(filled)}${" ".repeat(columns - filled)}]`;
 }
 
-const ASCII: BarGlyphs = { full: "=", empty: " " };
+function padded(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)));
+}
 
-function progressCells({ bytesDone, bytesTotal, rateBytesPerS, etaS, ...rest }: Progress): string[] {
-  const amount = bytesTotal === null ? [formatBytes(bytesDone)] : [
-    `${percent({ ...rest, bytesDone, bytesTotal, rateBytesPerS, etaS })}%`.padStart(4),
-    `${formatBytes(bytesDone)} / ${formatBytes(bytesTotal)}`,
-  ];
+function progressCells(progress: Progress): string[] {
+  const { bytesDone, bytesTotal, rateBytesPerS, etaS } = progress;
+  const amount = bytesTotal === null
+    ? [formatBytes(bytesDone)]
+    : [`${percent(progress)}%`.padStart(4), `${formatBytes(bytesDone)} / ${formatBytes(bytesTotal)}`];
   return [
     ...amount,
     ...(rateBytesPerS === null ? [] : [formatRate(rateBytesPerS)]),

@@ -2,15 +2,14 @@ import { z } from "zod";
 import { LarderError, type ModelRef, parseAddress, parseFilePath, parseModelRef } from "../core/index.ts";
 import type { PullFileRequest, PullRequest } from "../library/index.ts";
 import { parseSize, usage } from "./format.ts";
+import { type HubPullOptions, hubPullRequest } from "./hub-pull-request.ts";
 
-export interface PullOptions {
+export interface PullOptions extends HubPullOptions {
   readonly as?: string;
   readonly mirror?: readonly string[];
   readonly sha256?: string;
   readonly size?: string;
   readonly file?: string;
-  readonly variant?: string;
-  readonly alias?: readonly string[];
   readonly input?: string;
   readonly digestOf?: "file" | "source";
   /** False with `--no-decompress`. */
@@ -26,8 +25,16 @@ const FILE_OPTIONS = [
   ["digestOf", "--digest-of"],
 ] as const;
 
+/** What belongs to a repository of the hub, so it has no meaning beside an address. */
+const HUB_OPTIONS = [
+  ["revision", "--revision", "Name the version in the reference: model@version."],
+  ["files", "--files", "To name the file of an address, use --file."],
+  ["fallback", "--fallback", "To have other addresses of the same bytes tried, use --mirror."],
+  ["offline", "--offline", "Leave the address out to use only what is here."],
+] as const;
+
 /**
- * What the command line asks for, as the API takes it.
+ * What the command line asks for, as the API takes it: files from addresses, or without any a repository of the hub.
  *
  * @param readInput Gives the text of `--input`.
  * @throws {LarderError} USAGE, SOURCE_REQUIRED, BAD_* naming the argument.
@@ -38,6 +45,11 @@ export async function buildPullRequest(
   readInput: (path: string) => Promise<string>,
 ): Promise<PullRequest> {
   const addresses = addressesOf(first, second, options);
+  if (addresses.length === 0 && options.input === undefined) {
+    refuseFileOptions(options);
+    return hubPullRequest(first, options);
+  }
+  refuseHubOptions(options);
   const { model, version, variant = options.variant } = referenceOf(first, options);
   const files = options.input === undefined
     ? [fileOf(addresses, options)]
@@ -49,6 +61,25 @@ export async function buildPullRequest(
     files,
     ...(options.alias === undefined ? {} : { aliases: options.alias }),
   };
+}
+
+function refuseFileOptions(options: PullOptions): void {
+  const given = FILE_OPTIONS.find(([name]) => options[name] !== undefined)?.[1] ??
+    (options.as !== undefined ? "--as" : options.decompress ? undefined : "--no-decompress");
+  if (given === undefined) return;
+  throw new LarderError("USAGE", `Cannot use ${given} without an address`, {
+    field: given.replace(/^--/, ""),
+    hint: `Give the address after the reference. For a repository of the hub leave ${given} out.`,
+  });
+}
+
+function refuseHubOptions(options: PullOptions): void {
+  const [, given, hint] = HUB_OPTIONS.find(([name]) => options[name] !== undefined) ?? [];
+  if (given === undefined || hint === undefined) return;
+  throw new LarderError("USAGE", `Cannot use ${given} for files that come from addresses`, {
+    field: given.replace(/^--/, ""),
+    hint,
+  });
 }
 
 function isAddress(text: string): boolean {

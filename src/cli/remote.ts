@@ -1,16 +1,21 @@
 import { isLarderError } from "../core/index.ts";
 import type {
   HealthView,
+  HubCacheImportRequest,
+  HubTokenView,
   ImportRequest,
   JobView,
   LarderApi,
+  ManifestView,
   ModelPage,
   ModelView,
+  PathLayout,
   PathView,
   PullLimits,
   PullRequest,
   PullView,
   RemoveView,
+  ScanRequest,
   TokenView,
   UpkeepRequest,
 } from "../library/index.ts";
@@ -38,8 +43,10 @@ class RemoteLarder implements LarderApi {
     this.#socketPath = socketPath;
   }
 
-  pull(request: PullRequest): Promise<PullView> {
-    return this.#json("/api/models/download", { method: "POST", body: request });
+  /** Over HTTP patterns are `files` too. */
+  pull({ patterns, ...rest }: PullRequest): Promise<PullView> {
+    const body = patterns === undefined ? rest : { ...rest, files: patterns };
+    return this.#json("/api/models/download", { method: "POST", body });
   }
 
   async listPulls(options: { readonly limit?: number; readonly active?: boolean } = {}): Promise<PullView[]> {
@@ -101,8 +108,25 @@ class RemoteLarder implements LarderApi {
     await this.#ask(`/api/models/${names(model)}/aliases/${part(alias)}`, { method: "DELETE" });
   }
 
-  path(reference: string): Promise<PathView> {
-    return this.#json(`/api/models/${names(reference)}/path`);
+  path(reference: string, options: { readonly layout?: PathLayout } = {}): Promise<PathView> {
+    return this.#json(`/api/models/${names(reference)}/path`, { query: options });
+  }
+
+  scan(request: ScanRequest): Promise<ManifestView> {
+    return this.#json("/api/models/scan", { method: "POST", body: request });
+  }
+
+  importHubCache(request: HubCacheImportRequest): Promise<JobView> {
+    return this.#json("/api/models/import-hub-cache", { method: "POST", body: request });
+  }
+
+  hubToken(): Promise<HubTokenView> {
+    return this.#json("/api/hub/token");
+  }
+
+  setHubToken(token: string | null): Promise<HubTokenView> {
+    const ask: Ask = token === null ? { method: "DELETE" } : { method: "PUT", body: { token } };
+    return this.#json("/api/hub/token", ask);
   }
 
   importPath(request: ImportRequest): Promise<JobView> {

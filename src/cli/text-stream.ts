@@ -4,6 +4,7 @@ export interface RawStream {
   on?(event: "error", listener: (error: Error) => void): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /**
@@ -28,6 +29,11 @@ export class TextStream {
   /** Columns of the terminal. */
   get columns(): number {
     return this.#raw.columns || 80;
+  }
+
+  /** Lines of the terminal. */
+  get rows(): number {
+    return this.#raw.rows || 24;
   }
 
   /** What the reader has not taken yet. */

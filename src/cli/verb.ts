@@ -97,8 +97,9 @@ function verbOf(command: Command): string {
 
 /** The settings that a verb takes as flags, in the words of the table of settings. */
 export function addSettings(command: Command, names: readonly ConfigName[]): Command {
-  for (const { name, flag, description } of CONFIG_KEYS) {
-    if (names.includes(name)) command.addOption(new Option(`${flag} <value>`, description));
+  for (const { name, flag, description, isSwitch, secret } of CONFIG_KEYS) {
+    if (secret || !names.includes(name)) continue;
+    command.addOption(new Option(isSwitch ? flag : `${flag} <value>`, description));
   }
   return command;
 }

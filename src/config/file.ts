@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemCode } from "../core/index.ts";
-import { configError, shown } from "./config-error.ts";
+import { configError, secretRefused, shown } from "./config-error.ts";
 import { type Environment, folderOf } from "./folders.ts";
 import { CONFIG_KEYS } from "./schema.ts";
 
@@ -57,6 +57,8 @@ export function readIfThere(path: string): string | undefined {
 export function parseConfigFile({ path, text }: ConfigFile): Record<string, unknown> {
   const table = readToml(path, text);
   const known = new Set(CONFIG_KEYS.map((key) => key.key));
+  const secret = CONFIG_KEYS.find((one) => one.secret && Object.hasOwn(table, one.key));
+  if (secret !== undefined) throw secretRefused(`${secret.key} in ${path}`, secret.key);
   const unknown = Object.keys(table).find((key) => !known.has(key));
   if (unknown === undefined) return table;
   throw configError(`Cannot use ${shown(unknown)} in ${path}: there is no such setting`, unknown, {

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -11,4 +11,9 @@ export function folderOf(env: Environment, variable: string, below: string): str
 
 export function userFolder(env: Environment): string {
   return env["HOME"] || homedir();
+}
+
+/** An absolute path: `~/` is the user's folder, anything else that is relative lies below the current one. */
+export function expandPath(path: string, env: Environment): string {
+  return path === "~" || path.startsWith("~/") ? join(userFolder(env), path.slice(1)) : resolve(path);
 }

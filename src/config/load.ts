@@ -1,17 +1,26 @@
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join } from "node:path";
 import type { LarderError } from "../core/index.ts";
-import { configError, shown } from "./config-error.ts";
+import { configError, secretRefused, shown, withoutSecrets } from "./config-error.ts";
 import { findConfigFile, parseConfigFile, readIfThere } from "./file.ts";
-import { type Environment, folderOf, userFolder } from "./folders.ts";
+import { type Environment, expandPath, folderOf } from "./folders.ts";
+import { HUB_TOOLS_VARIABLES, type HubToolsPaths, hubToolsPaths } from "./hub-tools.ts";
+import { isOwnHub } from "./own-hub.ts";
 import { CONFIG_KEYS, type ConfigKey, type ConfigName, configSchema, type ConfigValues } from "./schema.ts";
 
 export type ConfigOrigin = "flag" | "env" | "file" | "default";
 
-export interface Config extends ConfigValues {
+export interface Config extends ConfigValues, HubToolsPaths {
   /** Where each value came from. */
   readonly sources: Readonly<Record<ConfigName, ConfigOrigin>>;
+  /** The variables that values of the environment came from. */
+  readonly variables: Readonly<Partial<Record<ConfigName, string>>>;
   /** The file that was read, if one was. */
   readonly configFile: string | undefined;
+  /**
+   * Origins of the hub and of its mirrors where somebody configured them. That allows them to be plain `http:` or to have a
+   * private address; it does not allow it to what they redirect to.
+   */
+  readonly hubOrigins: readonly string[];
 }
 
 export interface LoadOptions {
@@ -35,11 +44,13 @@ interface Given {
 const OTHER_ENV = /^LARDER_(?:CONFIG|TOKEN|FAILPOINT|TEST_.*)$/;
 
 /**
- * Flags over environment over file over defaults; the result is frozen. An empty variable counts as unset.
+ * Flags over environment over file over defaults; the result is frozen. An empty variable counts as unset, and so does an
+ * `HF_ENDPOINT` that names our own hub listener.
  *
  * @throws {LarderError} CONFIG naming key, value, what is allowed and where it came from.
  */
-export function loadConfig({ flags, env, isTerminal = false, readFile = readIfThere }: LoadOptions): Config {
+export function loadConfig(options: LoadOptions): Config {
+  const { flags, env, isTerminal = false, readFile = readIfThere } = options;
   refuseUnknownEnvironment(env);
   const file = findConfigFile(flags, env, readFile);
   const table = file === undefined ? {} : parseConfigFile(file);
@@ -51,8 +62,17 @@ export function loadConfig({ flags, env, isTerminal = false, readFile = readIfTh
   input["logFormat"] ??= isTerminal ? "text" : "json";
   const parsed = configSchema.safeParse(input);
   if (!parsed.success) throw refused(parsed.error.issues[0], given);
-  const values = { ...parsed.data, home: homePath(parsed.data.home, env, given.get("home")) };
-  return freeze({ ...values, sources: originsOf(given), configFile: file?.path });
+  const circle = findCircle(parsed.data, given);
+  if (circle === "HF_ENDPOINT") return loadConfig({ ...options, env: { ...env, HF_ENDPOINT: undefined } });
+  return freeze({
+    ...parsed.data,
+    ...hubToolsPaths(env),
+    home: homePath(parsed.data.home, env, given.get("home")),
+    sources: originsOf(given),
+    variables: variablesOf(given),
+    configFile: file?.path,
+    hubOrigins: hubOriginsOf(parsed.data, given),
+  });
 }
 
 function pick(
@@ -62,11 +82,54 @@ function pick(
   table: Readonly<Record<string, unknown>>,
   path: string | undefined,
 ): Given {
-  if (flags[key.name] !== undefined) return { origin: "flag", value: flags[key.name], label: key.flag };
+  if (flags[key.name] !== undefined) {
+    if (key.secret) throw secretRefused(key.flag, key.key);
+    return { origin: "flag", value: flags[key.name], label: key.flag };
+  }
   if (env[key.env]) return { origin: "env", value: env[key.env], label: key.env };
+  const other = readOther(key, env);
+  if (other !== undefined) return other;
   const value = Object.hasOwn(table, key.key) ? table[key.key] : undefined;
   if (value !== undefined) return { origin: "file", value, label: `${key.key} in ${path}` };
   return { origin: "default", value: undefined, label: key.key };
+}
+
+function readOther({ name }: ConfigKey, env: Environment): Given | undefined {
+  const other = HUB_TOOLS_VARIABLES[name];
+  const text = other && env[other.variable];
+  const value = text ? other.read(text) : undefined;
+  return other === undefined || value === undefined
+    ? undefined
+    : { origin: "env", value, label: other.variable };
+}
+
+/**
+ * Finds what would have us ask ourselves.
+ *
+ * @returns `HF_ENDPOINT` when that does it: clients are told of us by it, so it need not be meant for us.
+ * @throws {LarderError} CONFIG when it was meant.
+ */
+function findCircle(values: ConfigValues, given: ReadonlyMap<ConfigName, Given>): "HF_ENDPOINT" | undefined {
+  for (const name of ["hubEndpoint", "hubMirrors"] as const) {
+    const own = [values[name]].flat().find((endpoint) => isOwnHub(endpoint, values));
+    if (own === undefined) continue;
+    const label = given.get(name)?.label ?? name;
+    if (label === "HF_ENDPOINT") return label;
+    const key = CONFIG_KEYS.find((one) => one.name === name)?.key ?? name;
+    throw configError(`Cannot use ${shown(own)} for ${label}: there this larder itself listens`, key, {
+      hint: "Name another hub, or give this larder another hub_port.",
+      details: { key, value: own, source: given.get(name)?.origin },
+    });
+  }
+  return undefined;
+}
+
+function hubOriginsOf(
+  { hubEndpoint, hubMirrors }: ConfigValues,
+  given: ReadonlyMap<ConfigName, Given>,
+): readonly string[] {
+  const chosen = given.get("hubEndpoint")?.origin === "default" ? [] : [hubEndpoint];
+  return [...new Set([...chosen, ...hubMirrors].map((endpoint) => new URL(endpoint).origin))];
 }
 
 function refuseUnknownEnvironment(env: Environment): void {
@@ -85,11 +148,11 @@ function refused(
   given: ReadonlyMap<ConfigName, Given>,
 ): LarderError {
   const name = issue?.path[0] as ConfigName;
-  const key = CONFIG_KEYS.find((one) => one.name === name)?.key ?? String(name);
+  const { key = String(name), secret = false } = CONFIG_KEYS.find((one) => one.name === name) ?? {};
   const { label, origin, value } = given.get(name) ?? { label: key, origin: "default", value: undefined };
-  return configError(`Cannot use ${shown(value)} for ${label}`, key, {
+  return configError(secret ? `Cannot use ${label}` : `Cannot use ${shown(value)} for ${label}`, key, {
     hint: `Allowed: ${issue?.message}.`,
-    details: { key, value, source: origin },
+    details: { key, ...(secret ? {} : { value: withoutSecrets(value) }), source: origin },
   });
 }
 
@@ -97,10 +160,10 @@ function defaultHome(env: Environment): string {
   return join(folderOf(env, "XDG_CACHE_HOME", ".cache"), "larder");
 }
 
-/** `~/` is the user's folder. In the file a relative path would depend on who starts us where, so it is refused. */
+/** In the file a relative path would depend on who starts us where, so it is refused. */
 function homePath(path: string, env: Environment, given: Given | undefined): string {
-  if (path === "~" || path.startsWith("~/")) return join(userFolder(env), path.slice(1));
-  if (given?.origin !== "file" || isAbsolute(path)) return resolve(path);
+  const isFixed = isAbsolute(path) || path === "~" || path.startsWith("~/");
+  if (isFixed || given?.origin !== "file") return expandPath(path, env);
   throw configError(`Cannot use ${shown(path)} for ${given.label}`, "home", {
     hint: 'Allowed: an absolute path, or one that starts with "~/".',
     details: { key: "home", value: path, source: "file" },
@@ -110,6 +173,11 @@ function homePath(path: string, env: Environment, given: Given | undefined): str
 function originsOf(given: ReadonlyMap<ConfigName, Given>): Record<ConfigName, ConfigOrigin> {
   const entries = [...given].map(([name, { origin }]) => [name, origin]);
   return Object.fromEntries(entries) as Record<ConfigName, ConfigOrigin>;
+}
+
+function variablesOf(given: ReadonlyMap<ConfigName, Given>): Partial<Record<ConfigName, string>> {
+  const entries = [...given].filter(([, { origin }]) => origin === "env");
+  return Object.fromEntries(entries.map(([name, { label }]) => [name, label]));
 }
 
 function freeze(config: Config): Config {

@@ -1,24 +1,25 @@
 import { z } from "zod";
+import { HUB_TOOLS_VARIABLES } from "./hub-tools.ts";
+import { parseHubToken } from "./hub-token.ts";
 import {
   ADDRESS_ALLOWED,
   bytes,
   choice,
+  endpoint,
+  ENDPOINT_ALLOWED,
   hostName,
   integer,
   list,
   origin,
   ORIGIN_ALLOWED,
   seconds,
+  text,
+  yesNo,
 } from "./values.ts";
 
 const HOST_LIST = "host names or IP addresses, without port";
 
-const hostValue = z.string({ error: ADDRESS_ALLOWED }).transform((text, context) => {
-  const host = hostName(text.replace(/^\[(.*)\]$/, "$1"));
-  if (host !== undefined) return host;
-  context.addIssue({ code: "custom", message: ADDRESS_ALLOWED });
-  return z.NEVER;
-});
+const hostValue = text((given) => hostName(given.replace(/^\[(.*)\]$/, "$1")), ADDRESS_ALLOWED);
 
 const GIB = 2 ** 30;
 const DAY_S = 86_400;
@@ -35,6 +36,18 @@ export const configSchema = z.strictObject({
     .describe("origins that may be plain http: or have a private or loopback address, comma-separated"),
   allowHosts: list(hostName, HOST_LIST).default([])
     .describe("further names that clients may use for this server, comma-separated"),
+  hubHost: hostValue.default("127.0.0.1").describe("address to listen on for clients of the hub"),
+  hubPort: integer(0, 65535).default(7421).describe(
+    "port to listen on for clients of the hub; 0 takes a free one",
+  ),
+  hubEndpoint: text(endpoint, ENDPOINT_ALLOWED).default("https://huggingface.co")
+    .describe("address of the hub that models come from"),
+  hubMirrors: list(endpoint, ENDPOINT_ALLOWED).default([])
+    .describe("addresses that have the same as the hub, tried in order when it fails, comma-separated"),
+  hubToken: text(parseHubToken, "visible ASCII characters").optional().describe("token for the hub"),
+  offline: yesNo().default(false).describe("never ask the hub"),
+  memoryBytes: bytes(0).default(0)
+    .describe("memory that models may take, for saying what fits; 0 measures what is available"),
   logFormat: choice("json", "text").describe("form of the log (default: text on a terminal, else json)"),
   logLevel: choice("debug", "info", "warning", "error").default("info").describe("what is logged"),
   pullsAtOnce: integer(1, 64).default(3).describe("pulls that transfer at once"),
@@ -66,17 +79,30 @@ export interface ConfigKey {
   readonly flag: string;
   /** `LARDER_PULLS_AT_ONCE`. */
   readonly env: string;
+  /** A variable of the hub's own tools that is read as well. */
+  readonly otherEnv?: string;
+  /** Its value is never shown, and only the environment may have it. */
+  readonly secret: boolean;
+  /** As a flag it stands alone. */
+  readonly isSwitch: boolean;
   readonly description: string;
 }
 
+const SECRETS: ReadonlySet<string> = new Set<ConfigName>(["hubToken"]);
+const SWITCHES: ReadonlySet<string> = new Set<ConfigName>(["offline"]);
+
 /** The settings as data: for registering flags and for showing what is in force. */
 export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.shape).map(([name, value]) => {
+  const otherEnv = HUB_TOOLS_VARIABLES[name]?.variable;
   const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return {
     name: name as ConfigName,
     key,
     flag: `--${key.replaceAll("_", "-")}`,
     env: `LARDER_${key.toUpperCase()}`,
+    ...(otherEnv === undefined ? {} : { otherEnv }),
+    secret: SECRETS.has(name),
+    isSwitch: SWITCHES.has(name),
     description: value.description ?? "",
   };
 });

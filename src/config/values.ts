@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { shown } from "./config-error.ts";
 
 // Values arrive as text (flags, environment, quoted in the file) or as what the file's own syntax says. Every schema's one
 // message is what is allowed; the loader adds the key, the value and where it came from.
@@ -23,8 +24,32 @@ export function bytes(min: number) {
   return z.preprocess(bytesFromText, z.number({ error: allowed }).int(allowed).min(min, allowed));
 }
 
+/** Yes or no, in the words that people use for it. */
+export function yesNo() {
+  const allowed = "true or false";
+  return z.preprocess(
+    (value) => typeof value === "string" ? WORDS.get(value.trim().toLowerCase()) ?? value : value,
+    z.boolean({ error: allowed }),
+  );
+}
+
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ...["true", "yes", "on", "1"].map((word) => [word, true] as const),
+  ...["false", "no", "off", "0"].map((word) => [word, false] as const),
+]);
+
 export function choice<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, { error: `one of ${values.join(", ")}` });
+}
+
+/** A text that `read` understands. */
+export function text(read: (text: string) => string | undefined, allowed: string) {
+  return z.string({ error: allowed }).transform((given, context) => {
+    const value = read(given);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: allowed });
+    return z.NEVER;
+  });
 }
 
 /** A comma-separated text or an array. */
@@ -35,7 +60,7 @@ export function list(item: (text: string) => string | undefined, allowed: string
       z.string({ error: allowed }).transform((text, context) => {
         const read = item(text);
         if (read !== undefined) return read;
-        context.addIssue({ code: "custom", message: `${allowed}; ${JSON.stringify(text)} is not` });
+        context.addIssue({ code: "custom", message: `${allowed}; ${shown(text)} is not` });
         return z.NEVER;
       }),
       { error: allowed },
@@ -63,6 +88,16 @@ export function origin(text: string): string | undefined {
   const url = base + (port === undefined || port === "*" ? "" : `:${port}`);
   if (!URL.canParse(url)) return undefined;
   return new URL(url).origin + (port === "*" ? ":*" : "");
+}
+
+export const ENDPOINT_ALLOWED =
+  'an address such as "https://hub.example", without user name, password and query';
+
+/** The address below which a hub answers, without a slash at its end. */
+export function endpoint(text: string): string | undefined {
+  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.username !== "" || url.password !== "" || /[?#]/.test(text)) return undefined;
+  return url.href.replace(/\/+$/, "");
 }
 
 const UNIT: Readonly<Record<string, number>> = {

@@ -80,3 +80,58 @@ test("a home whose socket cannot have a name is warned of", async () => {
   const { documents } = await larder(["doctor", "--json", "--home", `/${"x".repeat(107)}`]);
   expect((documents[0]?.["warnings"] as string[]).join("\n")).toContain("shorter home");
 });
+
+/** Without those of the machine that the test runs on. */
+function hubWarnings(documents: readonly Record<string, unknown>[]): string[] {
+  return (documents[0]?.["warnings"] as string[]).filter((text) => /hub|HF_/i.test(text));
+}
+
+test("the settings of the hub are shown with the variable that gave them, and of the token only that it is set", async () => {
+  await using folder = await tempFolder();
+  await Bun.write(join(folder.path, "token"), SECRET);
+  const env = {
+    HF_HOME: folder.path,
+    HF_TOKEN: SECRET,
+    LARDER_HUB_ENDPOINT: "https://hub.example",
+    HF_HUB_OFFLINE: "1",
+  };
+  const { documents, stdout } = await larder(["doctor", "--json"], { env });
+  expect(documents[0]).toMatchObject({
+    config: {
+      hub_endpoint: { value: "https://hub.example", source: "env", variable: "LARDER_HUB_ENDPOINT" },
+      hub_token: { value: "set", source: "env", variable: "HF_TOKEN" },
+      offline: { value: true, source: "env", variable: "HF_HUB_OFFLINE" },
+      hub_port: { value: 7421, source: "default" },
+      memory_bytes: { value: 0, source: "default" },
+    },
+    hub_tools: {
+      token: { path: join(folder.path, "token"), exists: true },
+      cache: { path: join(folder.path, "hub"), exists: false },
+    },
+  });
+  expect(hubWarnings(documents)).toEqual([]);
+  const text = await larder(["doctor"], { env });
+  expect(text.stdout).toMatch(/hub_token +set +env HF_TOKEN\n/);
+  expect(text.stdout).toMatch(/hub_endpoint +https:\/\/hub\.example +env LARDER_HUB_ENDPOINT\n/);
+  expect(text.stdout).toContain(`hub tools' token: ${join(folder.path, "token")} (there)`);
+  expect(stdout + text.stdout + text.stderr).not.toContain(SECRET);
+  expect((await larder(["doctor"])).stdout).toMatch(/hub_token +not set +default\n/);
+});
+
+test.each<[Record<string, string>, string]>([
+  [{ HF_ENDPOINT: "http://127.0.0.1:7421" }, "the hub is https://huggingface.co."],
+  [{ HF_ENDPOINT: "http://hub.example:8080" }, "plain http"],
+  [{ LARDER_HUB_HOST: "0.0.0.0" }, "Clients of the hub are answered on all interfaces"],
+  [{ HUGGING_FACE_HUB_TOKEN: SECRET }, "HUGGING_FACE_HUB_TOKEN is set and has no effect"],
+])("doctor warns of %j", async (env, part) => {
+  const { documents } = await larder(["doctor", "--json"], { env });
+  expect(hubWarnings(documents)).toEqual([expect.stringContaining(part)]);
+});
+
+test.each(["http://127.0.0.1:9000", "https://hub.example"])(
+  "doctor has nothing against the hub %s",
+  async (HF_ENDPOINT) => {
+    const { documents } = await larder(["doctor", "--json"], { env: { HF_ENDPOINT } });
+    expect(hubWarnings(documents)).toEqual([]);
+  },
+);

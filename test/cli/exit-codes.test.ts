@@ -27,6 +27,16 @@ test.each<[ErrorCode, number]>([
   ["CONFIG", 78],
   ["SCHEMA_NEWER", 78],
   ["MODEL_NOT_FOUND", 1],
+  ["HUB_GATED", 77],
+  ["HUB_TOKEN_INVALID", 77],
+  ["REPO_DISABLED", 77],
+  ["REPO_NOT_FOUND", 1],
+  ["REVISION_NOT_FOUND", 1],
+  ["HUB_FILE_NOT_FOUND", 1],
+  ["VARIANT_NOT_FOUND", 1],
+  ["HUB_ANSWER", 69],
+  ["OFFLINE", 69],
+  ["DOES_NOT_FIT_MEMORY", 73],
 ])("%s exits with %d", (code, exit) => expect(EXIT_OF[code]).toBe(exit as never));
 
 test("a verb that a signal ended exits with 128 and its number", () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { formatBytes, formatDuration, formatRate, parseDuration, parseSize } from "../../src/cli/format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatRate,
+  parseDuration,
+  parseSize,
+} from "../../src/cli/format.ts";
 import { formatPairs, formatTable, printable } from "../../src/cli/table.ts";
 
 describe("sizes", () => {
@@ -26,6 +33,15 @@ describe("sizes", () => {
     );
   });
 });
+
+test.each([
+  [999, "999"],
+  [1000, "1.0 thousand"],
+  [124_439_808, "124 million"],
+  [999_960_000, "1.0 billion"],
+  [3_821_079_552, "3.8 billion"],
+  [1_026_000_000_000, "1.0 trillion"],
+])("%d are %s", (count, text) => expect(formatCount(count)).toBe(text));
 
 describe("times", () => {
   test.each([

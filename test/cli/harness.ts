@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { type CliEnvironment, type CliParts, runCli, TextStream } from "../../src/cli/index.ts";
 import { systemClock } from "../../src/core/index.ts";
 import type { LarderApi } from "../../src/library/index.ts";
@@ -9,6 +9,8 @@ export interface RunResult {
   readonly stderr: string;
   /** The lines of stdout as JSON. */
   readonly documents: readonly Record<string, unknown>[];
+  /** What the terminal was told, one after the other: true hides what is typed. */
+  readonly rawModes: readonly boolean[];
 }
 
 export interface RunOptions {
@@ -17,6 +19,8 @@ export interface RunOptions {
   readonly parts?: Partial<CliParts>;
   readonly env?: Record<string, string>;
   readonly stdin?: string;
+  /** Keys that a person types: standard input is then a terminal. */
+  readonly typed?: string;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
   readonly terminal?: boolean;
@@ -26,11 +30,13 @@ export interface RunOptions {
 export async function larder(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   let stdout = "";
   let stderr = "";
+  const rawModes: boolean[] = [];
   const code = await runCli({
     argv,
     env: { HOME: "/nonexistent", ...options.env },
     cwd: options.cwd ?? "/",
-    stdin: () => Readable.from([options.stdin ?? ""]),
+    stdin: () =>
+      options.typed === undefined ? Readable.from([options.stdin ?? ""]) : keyboard(options.typed, rawModes),
     stdout: new TextStream({ write: (text, done) => (stdout += text, done()) }),
     stderr: new TextStream({
       write: (text, done) => (stderr += text, done()),
@@ -42,7 +48,17 @@ export async function larder(argv: readonly string[], options: RunOptions = {}):
     parts: partsOf(options),
     configureLog: () => {},
   });
-  return { code, stdout, stderr, documents: documentsOf(stdout) };
+  return { code, stdout, stderr, documents: documentsOf(stdout), rawModes };
+}
+
+/** A terminal that stays open; every key comes by itself, and only while nothing is shown of it. */
+function keyboard(keys: string, rawModes: boolean[]): ReturnType<CliEnvironment["stdin"]> {
+  const setRawMode = (isRaw: boolean) => {
+    rawModes.push(isRaw);
+    if (isRaw) { for (const key of keys) stream.write(key); }
+  };
+  const stream = Object.assign(new PassThrough(), { isTTY: true, setRawMode });
+  return stream;
 }
 
 function partsOf({ api = {}, parts }: RunOptions): CliEnvironment["parts"] {

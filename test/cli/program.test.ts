@@ -15,6 +15,7 @@ const VERBS = [
     "pulls",
     "remove",
     "repair",
+    "scan",
     "serve",
     "show",
   ],
@@ -64,6 +65,17 @@ test.each([
   [["import", "x", "iris", "--mode", "move"]],
   [["list", "--limit", "0"]],
   [["gc", "--grace", "soon"]],
+  [["import"]],
+  [["import", "x"]],
+  [["import", "x", "iris", "--model", "acme/tiny"]],
+  [["import", "--hf-cache", "/c", "x"]],
+  [["import", "--hf-cache", "--sha256", "00"]],
+  [["import", "--hf-cache", "--model", "../x"]],
+  [["scan"]],
+  [["scan", "acme/tiny:q4"]],
+  [["scan", "acme/tiny@v1", "--revision", "v2"]],
+  [["path", "iris", "--layout", "ollama"]],
+  [["token", "hub", "--set", "--remove"]],
 ])("wrong use %j exits with 2, one line of what and one of help", async (argv) => {
   const { code, stdout, stderr } = await larder(argv);
   expect([code, stdout]).toEqual([2, ""]);
@@ -96,4 +108,27 @@ test("a bug is a short line for the user and no stack", async () => {
   expect(code).toBe(1);
   expect(stderr).toBe("larder: Cannot finish: an error inside larder\n");
   expect(documents).toEqual([{ error: expect.objectContaining({ code: "INTERNAL" }) }]);
+});
+
+test.each([
+  [["pull", "acme/tiny", "--hub-token", "hf_c4nary"], 78],
+  [["serve", "--hub-token=hf_c4nary"], 78],
+  [["token", "hub", "hf_c4nary"], 2],
+  [["token", "hub", "--set", "hf_c4nary"], 2],
+  [["token", "hub", "--set=hf_c4nary"], 2],
+  [["token", "hub", "--tok=hf_c4nary"], 2],
+])("a token on the command line %j is refused and not repeated", async (argv, exit) => {
+  for (const options of [argv, [...argv, "--json"]]) {
+    const { code, stdout, stderr } = await larder(options);
+    expect(code).toBe(exit);
+    expect(stderr).toMatch(/^larder: Cannot .*\nlarder: .*\n$/);
+    expect(stdout + stderr).not.toContain("c4nary");
+  }
+});
+
+test("--hub-token is in no help", async () => {
+  for (const argv of [["--help"], ["serve", "--help"], ["pull", "--help"]]) {
+    expect((await larder(argv)).stdout).not.toContain("--hub-token");
+  }
+  expect((await larder(["serve", "--help"])).stdout).toMatch(/--offline +never ask the hub/);
 });

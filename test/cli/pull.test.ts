@@ -104,6 +104,34 @@ test("a server owns the home: its limits are set, and Ctrl-C leaves the pull to 
   expect(stderr).toContain("larder pulls cancel p1");
 });
 
+test("a server has its own settings, and flags that cannot reach it are told of", async () => {
+  await using folder = await tempFolder();
+  const asked: unknown[] = [];
+  const server = Bun.serve({
+    unix: `${folder.path}/larder.sock`,
+    async fetch(request) {
+      if (request.method === "POST") asked.push(await request.json());
+      return request.url.endsWith("/events")
+        ? new Response(`${JSON.stringify(DONE)}\n`)
+        : Response.json(PULL);
+    },
+  });
+  const argv = [
+    "pull",
+    "acme/tiny",
+    "--offline",
+    "--hub-endpoint",
+    "https://a.example",
+    "--home",
+    folder.path,
+  ];
+  const { code, stderr } = await larder(argv);
+  await server.stop(true);
+  expect([code, asked]).toEqual([0, [{ model: "acme/tiny", offline: true }]]);
+  expect(stderr).toContain("--hub-endpoint has no effect: the running server has its own settings.");
+  expect(stderr).not.toContain("--allow-origins");
+});
+
 test("--connections and --limit-rate are settings of this process when it owns the home", async () => {
   const seen: unknown[] = [];
   const { code } = await larder([...ARGS, "--connections", "8", "--limit-rate", "10MiB"], {

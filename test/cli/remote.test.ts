@@ -55,6 +55,32 @@ const ROUTES: ReadonlyArray<
   ["GET /api/models/acme/tiny%40stable%3AQ4", (api) => api.describe("acme/tiny@stable:Q4")],
   ["DELETE /api/models/acme/tiny%401.0.0", (api) => api.remove("acme/tiny@1.0.0")],
   ["GET /api/models/acme/tiny/path", (api) => api.path("acme/tiny")],
+  ["GET /api/models/acme/tiny%40v1/path?layout=hf", (api) => api.path("acme/tiny@v1", { layout: "hf" })],
+  [
+    "POST /api/models/download",
+    (api) => api.pull({ model: "a", variant: "q4", fallback: ["q2"], offline: true }),
+    {
+      model: "a",
+      variant: "q4",
+      fallback: ["q2"],
+      offline: true,
+    },
+  ],
+  ["POST /api/models/download", (api) => api.pull({ model: "a", patterns: ["*.json"] }), {
+    model: "a",
+    files: ["*.json"],
+  }],
+  ["POST /api/models/scan", (api) => api.scan({ model: "a", revision: "refs/pr/1" }), {
+    model: "a",
+    revision: "refs/pr/1",
+  }],
+  ["POST /api/models/import-hub-cache", (api) => api.importHubCache({ path: "/c", models: ["a/b"] }), {
+    path: "/c",
+    models: ["a/b"],
+  }],
+  ["GET /api/hub/token", (api) => api.hubToken()],
+  ["PUT /api/hub/token", (api) => api.setHubToken("hf_x"), { token: "hf_x" }],
+  ["DELETE /api/hub/token", (api) => api.setHubToken(null)],
   ["PUT /api/models/acme/tiny/aliases/prod", (api) => api.setAlias("acme/tiny", "prod", "1"), {
     version: "1",
   }],

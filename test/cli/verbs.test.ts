@@ -91,6 +91,19 @@ test.each<[string[], number]>([[["--file"], 2], [["--file", "c"], 1]])(
   },
 );
 
+test("path --layout hf prints the variable that tells the hub's own tools", async () => {
+  const asked: unknown[] = [];
+  const view = { model: "iris", version: "1", folder: "/home/c/snap", cache_folder: "/home/c", files: [] };
+  const api: Partial<LarderApi> = {
+    path: (reference, options) => (asked.push([reference, options]), Promise.resolve(view)),
+  };
+  const { code, stdout, stderr } = await larder(["path", "iris", "--layout", "hf"], { api });
+  expect([code, stdout, stderr]).toEqual([0, "HF_HUB_CACHE=/home/c\n", ""]);
+  expect((await larder(["path", "iris", "--layout", "hf", "--json"], { api })).documents).toEqual([view]);
+  await larder(["path", "iris"], { api });
+  expect(asked).toEqual([["iris", { layout: "hf" }], ["iris", { layout: "hf" }], ["iris", {}]]);
+});
+
 function removing(removed: string[]): Partial<LarderApi> {
   return {
     describe: () => Promise.resolve(IRIS),

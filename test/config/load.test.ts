@@ -1,28 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { CONFIG_KEYS, loadConfig, type LoadOptions, parseBytes } from "../../src/config/index.ts";
-import { isLarderError, type LarderError } from "../../src/core/index.ts";
-
-const FILE = "/home/ada/.config/larder/larder.toml";
-
-function load(options: Partial<LoadOptions> & { files?: Record<string, string> } = {}) {
-  const { files = {}, env = {}, flags = {}, ...rest } = options;
-  return loadConfig({
-    flags,
-    env: { HOME: "/home/ada", ...env },
-    readFile: (path) => files[path],
-    ...rest,
-  });
-}
-
-function failure(work: () => unknown): LarderError {
-  try {
-    work();
-  } catch (error) {
-    if (isLarderError(error, "CONFIG")) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
+import { CONFIG_KEYS, parseBytes } from "../../src/config/index.ts";
+import { failure, FILE, load } from "./loading.ts";
 
 describe("loadConfig()", () => {
   test("has the documented defaults, frozen", () => {

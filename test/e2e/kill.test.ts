@@ -6,6 +6,7 @@ import type { PullView } from "../../src/library/index.ts";
 import { Api } from "../helpers/api.ts";
 import { digestOf } from "../helpers/digest.ts";
 import { type Place, place, type Server } from "../helpers/executable.ts";
+import { lehmer } from "../helpers/lehmer.ts";
 import { type Nginx, type NginxRequest, startNginx } from "../helpers/nginx.ts";
 import { pseudoRandomBytes } from "../helpers/pseudo-random.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
@@ -185,12 +186,6 @@ async function writeBigFile(path: string): Promise<string> {
     await file.write(pseudoRandomBytes(SEED + at / PIECE_BYTES, Math.min(PIECE_BYTES, BYTES - at)));
   }
   return await opensslDigest(Bun.file(path));
-}
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function lehmer(seed: number): () => number {
-  let state = seed % 2147483647 || 1;
-  return () => (state = state * 48271 % 2147483647) / 2147483647;
 }
 
 /** Where an answer began and ended: what was asked for from the start on, as far as it was sent. */

@@ -1,4 +1,5 @@
-import { type Config, CONFIG_KEYS } from "../../config/index.ts";
+import { existsSync } from "node:fs";
+import { type Config, CONFIG_KEYS, type ConfigKey } from "../../config/index.ts";
 import { BUILD } from "../../core/index.ts";
 import type { RegistryReport } from "../cli-types.ts";
 import { findWarnings, octal } from "../doctor-warnings.ts";
@@ -25,7 +26,10 @@ export const doctor: Verb = (program, cli) => {
       version: { ...BUILD, bun: Bun.version, platform: process.platform, arch: process.arch },
       config_file: config.configFile ?? null,
       config: Object.fromEntries(
-        CONFIG_KEYS.map(({ name, key }) => [key, { value: config[name], source: config.sources[name] }]),
+        CONFIG_KEYS.map((key) => [key.key, { value: valueOf(config, key), ...sourceOf(config, key) }]),
+      ),
+      hub_tools: Object.fromEntries(
+        hubTools(config).map(([name, path]) => [name, { path, exists: existsSync(path) }]),
       ),
       home: homeDocument(config, home),
       registry: { state: registry.state, schema: registry.schema, schema_known: registry.schemaKnown },
@@ -39,6 +43,9 @@ export const doctor: Verb = (program, cli) => {
         ["runtime", `Bun ${Bun.version}, ${process.platform} ${process.arch}`],
         ["settings file", config.configFile ?? "none"],
         ...homeLines(config, home, registry),
+        ...hubTools(config).map(([name, path]) =>
+          [`hub tools' ${name}`, `${path} (${existsSync(path) ? "there" : "not there"})`] as const
+        ),
         ["server", serverListens ? `listens on ${socketPath}` : "none runs"],
         ["umask", octal(umask)],
       ]),
@@ -82,11 +89,32 @@ function homeLines(
 function settingsTable(config: Config): string[] {
   return formatTable(
     [{ title: "SETTING" }, { title: "VALUE" }, { title: "FROM" }],
-    CONFIG_KEYS.map(({ name, key }) => [key, shown(config[name]), config.sources[name]]),
+    CONFIG_KEYS.map((key) => {
+      const { source, variable = "" } = sourceOf(config, key);
+      return [key.key, shown(valueOf(config, key)), `${source} ${variable}`];
+    }),
   );
 }
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.join(",");
   return String(value);
+}
+
+/** Of a secret nothing but whether there is one. */
+function valueOf(config: Config, { name, secret }: ConfigKey): unknown {
+  if (!secret) return config[name];
+  return config[name] === undefined ? "not set" : "set";
+}
+
+function sourceOf(
+  { sources, variables }: Config,
+  { name }: ConfigKey,
+): { source: string; variable?: string } {
+  const variable = variables[name];
+  return { source: sources[name], ...(variable === undefined ? {} : { variable }) };
+}
+
+function hubTools(config: Config): ReadonlyArray<readonly [name: string, path: string]> {
+  return [["token", config.hubToolsTokenPath], ["cache", config.hubToolsCachePath]];
 }

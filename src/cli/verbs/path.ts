@@ -1,10 +1,12 @@
+import { Option } from "commander";
 import { LarderError } from "../../core/index.ts";
-import type { PathView } from "../../library/index.ts";
+import type { PathLayout, PathView } from "../../library/index.ts";
 import { withApi } from "../session.ts";
 import { addExample, type Verb } from "../verb.ts";
 
 interface PathOptions {
   readonly file?: string | true;
+  readonly layout?: PathLayout;
 }
 
 export const path: Verb = (program, cli) => {
@@ -16,16 +18,32 @@ export const path: Verb = (program, cli) => {
     .option(
       "--file [name]",
       "print the path of this file instead; the name may be left out when there is only one",
+    )
+    .addOption(
+      new Option(
+        "--layout <layout>",
+        "names: a folder with real file names; hf: a cache for the hub's own tools, printed as the variable that tells them",
+      ).choices(["names", "hf"]),
     );
-  addExample(command, "llama-server --model $(larder path acme/tiny --file)");
+  addExample(
+    command,
+    "llama-server --model $(larder path acme/tiny --file)",
+    'env "$(larder path acme/tiny --layout hf)" HF_HUB_OFFLINE=1 python run.py',
+  );
   command.action(cli.action<PathOptions>(async (context, { args: [reference = ""], options }) => {
-    const view = await withApi(context, ({ api }) => api.path(reference));
+    const layout = options.layout === undefined ? {} : { layout: options.layout };
+    const view = await withApi(context, ({ api }) => api.path(reference, layout));
     // Chosen before anything is printed, so that a wrong --file leaves no answer behind.
-    const chosen = options.file === undefined ? view.folder : fileOf(view, options.file);
-    context.output.document(options.file === undefined ? view : { ...view, local_path: chosen });
-    context.output.line(chosen);
+    const chosen = options.file === undefined ? undefined : fileOf(view, options.file);
+    context.output.document(chosen === undefined ? view : { ...view, local_path: chosen });
+    context.output.line(chosen ?? folderOf(view));
   }));
 };
+
+/** Ready for env(1) where the folder is one that other tools are told of by a variable. */
+function folderOf({ folder, cache_folder }: PathView): string {
+  return cache_folder === undefined ? folder : `HF_HUB_CACHE=${cache_folder}`;
+}
 
 function fileOf(view: PathView, name: string | true): string {
   const [only, another] = view.files;

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { Option } from "commander";
 import { LarderError, systemCode } from "../../core/index.ts";
-import type { PullView } from "../../library/index.ts";
+import type { PullRequest, PullView } from "../../library/index.ts";
 import type { VerbContext } from "../cli-types.ts";
 import { followPull } from "../follow-pull.ts";
 import { buildPullRequest, type PullOptions } from "../pull-request.ts";
@@ -14,6 +14,7 @@ interface Options extends PullOptions {
   readonly connections?: string;
   readonly limitRate?: string;
   readonly allowOrigins?: string;
+  readonly hubEndpoint?: string;
 }
 
 const NOTES = `
@@ -23,14 +24,26 @@ A pull that a running server does goes on; \`larder pulls watch\` shows it again
 
 export const pull: Verb = (program, cli) => {
   const command = program.command("pull").description("fetch a model's files, check them and keep them")
-    .argument("<reference-or-address>", "model[@version][:variant], or an https:// address")
+    .argument(
+      "<reference-or-address>",
+      "model[@version][:variant], without an address of the hub; or an https:// address",
+    )
     .argument("[address]", "where the file comes from")
+    .option(
+      "--revision <name>",
+      "of the hub: a branch, a tag or a commit, also one with slashes such as refs/pr/1",
+    )
+    .option("--files <glob>", "of the hub: files that match, instead of a variant; may be repeated", gather)
+    .option(
+      "--fallback <variants>",
+      "of the hub, when a variant cannot be had: none, smaller, or names as a,b,c",
+    )
     .option("--as <reference>", "name for an address alone (default: made from its last part)")
     .option("--mirror <address>", "another address of the same bytes; may be repeated", gather)
     .option("--sha256 <digest>", "digest that the file must have")
     .option("--size <bytes>", "size that the file must have")
     .option("--file <path>", "name of the file inside the version (default: the last part of the address)")
-    .option("--variant <name>", "variant that the files make up")
+    .option("--variant <name>", "variant that is meant, or that the files make up")
     .option("--alias <name>", "alias to move to the version; may be repeated", gather)
     .option("--input <file>", "JSON array of files, each {path, urls, sha256, size}; - reads standard input")
     .addOption(
@@ -43,15 +56,20 @@ export const pull: Verb = (program, cli) => {
     .option("--connections <count>", "ranges of one file that are fetched at once")
     .option("--limit-rate <bytes>", "bytes per second, such as 10MiB")
     .option("--detach", "do not wait for the end; needs a running server");
-  addSettings(command, ["allowOrigins"]);
+  addSettings(command, ["offline", "hubEndpoint", "allowOrigins"]);
   addExample(
     command,
+    "larder pull acme/tiny:Q4_K_M --fallback smaller",
+    "larder pull acme/tiny --revision refs/pr/1 --files '*.json'",
     "larder pull acme/tiny@1.0.0 https://models.example/tiny.gguf --sha256 9f86d081…0a08",
     "larder pull https://models.example/iris.onnx --as iris",
   ).addHelpText("after", NOTES);
   const settings = { connections: "connectionsPerPull", limitRate: "rateBytesPerS" } as const;
   command.action(cli.action<Options>(async (context, { args, options }) => {
-    const request = await buildPullRequest(args, options, (path) => readInput(context, path));
+    const request = inForce(
+      context,
+      await buildPullRequest(args, options, (path) => readInput(context, path)),
+    );
     return await withApi(context, async (session) => {
       if (!session.owned) await applyToServer(context, session, options);
       const pull = await session.api.pull(request);
@@ -59,6 +77,11 @@ export const pull: Verb = (program, cli) => {
     });
   }, settings));
 };
+
+/** Offline by the settings of this process, the server that does the pull need not be. */
+function inForce({ config }: VerbContext, request: PullRequest): PullRequest {
+  return request.files === undefined && config.offline ? { ...request, offline: true } : request;
+}
 
 async function readInput({ cwd, stdin }: VerbContext, path: string): Promise<string> {
   try {
@@ -82,8 +105,13 @@ async function applyToServer(context: VerbContext, { api }: Session, options: Op
     });
     output.note("The limits of the running server are changed, for its other pulls too.");
   }
-  if (options.allowOrigins !== undefined) {
-    output.note("--allow-origins has no effect: the running server has its own settings.");
+  for (
+    const [flag, value] of [["--allow-origins", options.allowOrigins], [
+      "--hub-endpoint",
+      options.hubEndpoint,
+    ]]
+  ) {
+    if (value !== undefined) output.note(`${flag} has no effect: the running server has its own settings.`);
   }
 }
 

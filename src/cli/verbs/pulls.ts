@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { LarderApi, PullLimits, PullView } from "../../library/index.ts";
-import { followPull } from "../follow-pull.ts";
+import { followPull, skippedLines } from "../follow-pull.ts";
 import { formatBytes, formatRate, formatTime, parseCount, parseSize } from "../format.ts";
 import { withApi } from "../session.ts";
 import { formatPairs, formatTable } from "../table.ts";
@@ -67,6 +67,8 @@ function describe(pull: PullView): string[] {
       ["pull", pull.id],
       ["model", pull.model],
       ["version", pull.version ?? "not known yet"],
+      ...(pull.variant === "" ? [] : [["variant", pull.variant] as const]),
+      ...skippedLines(pull).map((line) => ["skipped", line] as const),
       ["state", pull.state],
       ["started", formatTime(pull.created_at)],
       ...(pull.error ? [["error", `${pull.error.message} (${pull.error.code})`] as const] : []),

@@ -24,16 +24,16 @@ export const serve: Verb = (program, cli) => {
   }));
 };
 
-function announce({ config, output }: VerbContext, { url, socketPath }: Serving): void {
+function announce({ config, output }: VerbContext, { url, hubUrl, socketPath }: Serving): void {
   const { home } = config;
-  output.document({ url, socket: socketPath, home, pid: process.pid });
+  const hub = hubUrl === undefined ? {} : { hub_url: hubUrl };
+  output.document({ url, ...hub, socket: socketPath, home, pid: process.pid });
   if (config.logFormat === "json") {
-    return logger("serve").info("Listening on {url}", { url, socket: socketPath, home });
+    return logger("serve").info("Listening on {url}", { url, ...hub, socket: socketPath, home });
   }
   output.line(`larder listens on ${url}, home ${home}`);
-  output.line(
-    "To pull a first model: larder pull acme/tiny https://models.example/tiny.gguf --sha256 <digest>",
-  );
+  if (hubUrl !== undefined) output.line(`For clients of the hub: HF_ENDPOINT=${hubUrl}`);
+  output.line("To pull a first model: larder pull acme/tiny, or any https:// address; `larder pull --help`");
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { formatTime, parseDuration } from "../format.ts";
 import { withApi } from "../session.ts";
 import { formatTable } from "../table.ts";
 import { addExample, type Cli, type Verb } from "../verb.ts";
+import { addHub } from "./token-hub.ts";
 
 interface CreateOptions {
   readonly name: string;
@@ -13,11 +14,14 @@ interface CreateOptions {
 
 export const token: Verb = (program, cli) => {
   const command = program.command("token")
-    .description("tokens for clients; once there is one, the API answers nobody without");
+    .description(
+      "tokens for clients, without which the API answers nobody once there is one; and the token for the hub",
+    );
   addExample(command, "larder token create --name laptop --scope read --scope pull --expires 30d");
   addCreate(command, cli);
   addList(command, cli);
   addRemove(command, cli);
+  addHub(command, cli);
 };
 
 function addCreate(parent: Command, cli: Cli): void {
