@@ -1,3 +1,8 @@
+import { hubAgain } from "./hub-again.ts";
+import { hubBig } from "./hub-big.ts";
+import { hubChunks } from "./hub-chunks.ts";
+import { hubScan } from "./hub-scan.ts";
+import { hubSmall } from "./hub-small.ts";
 import { loop } from "./loop.ts";
 import { memory } from "./memory.ts";
 import { pullAria2 } from "./pull-aria2.ts";
@@ -22,4 +27,9 @@ export const BENCHES: readonly Bench[] = [
   smallFiles,
   loop,
   start,
+  hubScan,
+  hubSmall,
+  hubBig,
+  hubAgain,
+  hubChunks,
 ];

@@ -14,6 +14,7 @@ export function larderEnv(home: string): Record<string, string | undefined> {
     PATH: process.env["PATH"],
     HOME: home,
     LARDER_HOME: home,
+    LARDER_HUB_PORT: "0",
     LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
   };
 }
