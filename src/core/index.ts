@@ -15,4 +15,5 @@ export * from "./retry.ts";
 export * from "./semaphore.ts";
 export * from "./single-flight.ts";
 export * from "./spawn-worker.ts";
+export * from "./version-metrics.ts";
 export * from "./worker-rpc.ts";

@@ -10,6 +10,7 @@ export interface ModelRef {
 
 export const DEFAULT_VARIANT = "default";
 export const LATEST = "latest";
+export const BEST = "best";
 
 const MODEL_SEGMENTS_MAX = 3;
 const MODEL_SEGMENT = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?$/;
@@ -21,8 +22,8 @@ const RESERVED_FIRST = new Set([
   ...["api", "cache-config", "cache-info", "dashboard", "docs", "download", "health", "healthz", "library"],
   ...["metrics", "openapi.json", "raw", "refresh", "resolve", "scan", "v1", "v2"],
 ]);
-const RESERVED_AFTER = new Set(["aliases", "options", "path", "pin"]);
-const COMPUTED_ALIASES = new Set([LATEST, "best"]);
+const RESERVED_AFTER = new Set(["aliases", "metadata", "options", "path", "pin"]);
+const COMPUTED_ALIASES = new Set([LATEST, BEST]);
 
 /**
  * Reads a reference.
