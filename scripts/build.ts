@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { nativeLibraries } from "./native-libraries.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 
@@ -23,14 +24,20 @@ export async function build(options: BuildOptions): Promise<void> {
   const arrival = await mkdtemp(join(dirname(outfile), ".building-"));
   try {
     const compiled = join(arrival, basename(outfile));
-    await compile({ ...options, outfile: compiled });
+    await compile({ ...options, outfile: compiled, scratch: join(arrival, "native") });
     await rename(compiled, outfile);
   } finally {
     await rm(arrival, { recursive: true, force: true });
   }
 }
 
-async function compile({ target, outfile, commit, src = join(ROOT, "src") }: BuildOptions): Promise<void> {
+interface CompileOptions extends BuildOptions {
+  readonly scratch: string;
+}
+
+async function compile(
+  { target, outfile, commit, scratch, src = join(ROOT, "src") }: CompileOptions,
+): Promise<void> {
   const workers = [...new Bun.Glob("**/*.worker.ts").scanSync(src)].sort();
   const { version } = await Bun.file(join(ROOT, "package.json")).json();
   await Bun.build({
@@ -45,6 +52,7 @@ async function compile({ target, outfile, commit, src = join(ROOT, "src") }: Bui
     minify: { whitespace: true, syntax: true, identifiers: false },
     // Embedded, so that a stack names files and lines of the source.
     sourcemap: "inline",
+    plugins: [nativeLibraries({ scratch, ...(target && { target }) })],
     define: { LARDER_VERSION: JSON.stringify(version), LARDER_COMMIT: JSON.stringify(commit) },
     compile: {
       ...(target && { target: target as Bun.Build.CompileTarget }),

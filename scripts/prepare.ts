@@ -29,7 +29,8 @@ export async function ensureInstalled(): Promise<void> {
 /** Compiles `dist/larder`, unless it was built from these very files and this commit. */
 export async function ensureBuilt(): Promise<void> {
   const sources = [...new Bun.Glob("src/**/*").scanSync({ cwd: ROOT, onlyFiles: true })].sort();
-  const inputs = await digestOf(["package.json", "bun.lock", ".bun-version", "scripts/build.ts", ...sources]);
+  const scripts = ["scripts/build.ts", "scripts/native-libraries.ts"];
+  const inputs = await digestOf(["package.json", "bun.lock", ".bun-version", ...scripts, ...sources]);
   const commit = findCommit();
   if (await readStamp(BUILT_STAMP) === `${inputs} ${commit} ${identityOf(EXECUTABLE)}`) return;
   console.error("larder: compiling dist/larder");

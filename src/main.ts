@@ -1,6 +1,10 @@
 import { configureLogging, exitOfSignal, runCli, TextStream } from "./cli/index.ts";
 import { logger, systemClock } from "./core/index.ts";
+import { MODEL_PROCESS, runModelProcess } from "./runtimes/index.ts";
 import { parts } from "./wire.ts";
+
+// This program again, as the process of one model that another process has started.
+if (process.argv[2] === MODEL_PROCESS) await runModelProcess();
 
 /** How long a verb may take to stop after an error that nobody caught. */
 const CRASH_STOP_MS = 5_000;

@@ -3,3 +3,9 @@ declare module "*.sql" {
   const text: string;
   export default text;
 }
+
+// And the path of a file imported `with { type: "file" }`.
+declare module "*.onnx" {
+  const path: string;
+  export default path;
+}

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { LocalEvents, systemClock } from "../../src/core/index.ts";
 import { createDownloader, type TransferTuning } from "../../src/download/index.ts";
 import {
@@ -8,15 +8,18 @@ import {
   HubTokens,
   type Library,
   type LibrarySettings,
+  type ModelSettings,
   type OwnedLibrary,
 } from "../../src/library/index.ts";
 import type { PullRequest, PullView } from "../../src/library/index.ts";
 import { openOrRebuildRegistry, type Registry } from "../../src/registry/index.ts";
+import { createRuntimes, MODEL_PROCESS } from "../../src/runtimes/index.ts";
 import { type BlobStore, openBlobStore } from "../../src/store/index.ts";
 import { chunksOf, createHubClient } from "../../src/hub/index.ts";
 import { createNetClient, type NetPolicy } from "../../src/net/index.ts";
 import { tempFolder } from "./temp-folder.ts";
 
+const MAIN = resolve(import.meta.dir, "../../src/main.ts");
 /** The discard port: nobody answers there. */
 const NO_HUB = "http://127.0.0.1:9";
 
@@ -50,6 +53,7 @@ export interface TestLibraryOptions {
   /** Of one pull; default 4. */
   readonly connections?: number;
   readonly settings?: Partial<LibrarySettings>;
+  readonly models?: Partial<ModelSettings>;
   /** Endpoints of the hub and its mirrors; none of them answers by default. */
   readonly hub?: readonly string[];
   readonly hubToken?: string;
@@ -85,6 +89,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
     store,
     downloader,
     hub: hubDeps(net, options),
+    runtimes: createRuntimes({ home, command: [process.execPath, MAIN, MODEL_PROCESS] }),
     events,
     clock: systemClock,
     settings: {
@@ -93,6 +98,15 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
       gcGraceS: 3600,
       repairWaitMs: 5000,
       memoryBytes: 2 ** 40,
+      models: {
+        cache: {},
+        bytesMax: 2 ** 40,
+        isolation: "thread",
+        pullsOnUse: true,
+        followsAliases: true,
+        fallsBack: { versions: true, variants: false },
+        ...options.models,
+      },
       offline: false,
       version: "test",
       ...options.settings,

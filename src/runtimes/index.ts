@@ -1,0 +1,4 @@
+export type { LoadLedger, LoadRecord } from "./ledger/load-ledger.ts";
+export { MODEL_PROCESS, runModelProcess } from "./runner/model-process.ts";
+export { createRuntimes, type LocalRuntimes, type RuntimeLimits, type RuntimesOptions } from "./runtimes.ts";
+export type * from "./types.ts";

@@ -1,0 +1,62 @@
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+import { LarderError } from "../core/index.ts";
+import type { EngineName } from "./runner/messages.ts";
+
+const threads = z.int().min(1).max(1024);
+
+/** Of `onnx`; keys as a user writes them. What is absent is the runtime's own default. */
+const onnxSchema = z.strictObject({
+  /** Of one operator. */
+  threads: threads.optional(),
+  graph_optimization: z.enum(["disabled", "basic", "extended", "layout", "all"]).optional(),
+  /** Keeps memory between runs: faster, and more of it. */
+  memory_arena: z.boolean().optional(),
+  memory_pattern: z.boolean().optional(),
+  /** Lets idle threads wait busily: faster for models of many operators, at the cost of everything else. */
+  spin: z.boolean().default(false),
+});
+
+/** Of `gguf`. */
+const ggufSchema = z.strictObject({
+  /** One core is left for everything else. */
+  threads: threads.default(Math.max(1, availableParallelism() - 1)),
+  /** Tokens of prompt and answer together. Default what the model was trained with, at most 4096. */
+  context_length: z.int().min(8).max(2 ** 24).optional(),
+  batch_size: z.int().min(8).max(2 ** 16).optional(),
+  /** Texts that are generated at once; each takes a context of its own. */
+  parallel: z.int().min(1).max(64).default(1),
+  /** Leaves the weights in the file, where the system may drop and read them again. */
+  mmap: z.boolean().default(true),
+  /** Only the processor is built in. */
+  gpu: z.literal(false).default(false),
+});
+
+export type OnnxOptions = z.output<typeof onnxSchema>;
+export type GgufOptions = z.output<typeof ggufSchema>;
+
+/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
+export function parseOnnxOptions(options: unknown): OnnxOptions {
+  return parse(onnxSchema, options);
+}
+
+/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
+export function parseGgufOptions(options: unknown): GgufOptions {
+  return parse(ggufSchema, options);
+}
+
+/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
+export function checkOptions(engine: EngineName, options: unknown): void {
+  if (engine === "onnx") parseOnnxOptions(options);
+  else parseGgufOptions(options);
+}
+
+function parse<T>(schema: z.ZodType<T>, options: unknown): T {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.code === "unrecognized_keys" ? issue.keys[0] : issue?.path[0];
+  throw new LarderError("BAD_INPUT", `Cannot load with these options: ${String(field)}: ${issue?.message}`, {
+    field: String(field),
+  });
+}
