@@ -69,13 +69,14 @@ class Build {
   }
 
   async run(source: RebuildSource, kept: Kept): Promise<BuildCounts> {
+    // First, because what `best` stands for depends on them.
+    for (const { key, value } of kept.settings) this.#ops.setSetting(key, value);
     const blobs = await this.#addBlobs(source);
     const { versions, skipped } = await this.#addVersions(source);
     const aliases = this.#addAliases();
     const tokens = await source.tokens();
     for (const token of tokens) this.#ops.putToken(token);
     for (const pull of kept.pulls) this.#ops.putPull(pull);
-    for (const { key, value } of kept.settings) this.#ops.setSetting(key, value);
     return { versions, blobs, aliases, tokens: tokens.length, skipped };
   }
 

@@ -7,6 +7,7 @@ import {
   parseAlias,
   parseDigest,
   parseFilePath,
+  parseMetricName,
   parseModelName,
   parseVariant,
   parseVersion,
@@ -58,6 +59,7 @@ const Manifest = z.object({
     status: z.enum(["available", "downloading", "downloaded", "failed"]),
     paths: z.array(z.string()),
   })),
+  metrics: z.record(parsed((text) => parseMetricName(text)), z.number()).optional(),
 });
 
 /**
@@ -90,6 +92,7 @@ export function toManifest(
     aliases: [...aliases],
     files: record.files.map((file) => toManifestFile(file, chunkDigestsOf(file.digest))),
     variants: record.variants.map(({ name, status, paths }) => ({ name, status, paths: [...paths] })),
+    ...(record.metrics === undefined ? {} : { metrics: { ...record.metrics } }),
   };
 }
 
@@ -133,6 +136,7 @@ export function parseManifest(document: unknown): ParsedManifest {
       createdAtS: data.created_at,
       files: data.files.map(toVersionFile),
       variants: data.variants,
+      ...(data.metrics === undefined ? {} : { metrics: data.metrics }),
     },
     aliases: data.aliases,
     writtenAtS: data.written_at,

@@ -1,4 +1,4 @@
-import { LATEST } from "../core/index.ts";
+import { BEST, LATEST, type VersionMetrics } from "../core/index.ts";
 import type { ReadConnection } from "./read-connection.ts";
 import { type Stored, withoutNulls } from "./rows.ts";
 import type {
@@ -51,6 +51,7 @@ function likePattern(text: string): string {
 /** A version goes before an alias of the same name: what a version names never changes. */
 function resolveVersion(db: ReadConnection, model: string, version: string): string | undefined {
   if (version === LATEST) return db.get<{ version: string }>("latestOfModel", model)?.version;
+  if (version === BEST) return bestOf(db, model)?.version;
   const found = db.get<{ version: string }>("resolveVersion", model, version) ??
     db.get<{ version: string }>("resolveAlias", model, version);
   return found?.version;
@@ -60,20 +61,49 @@ function findModel(db: ReadConnection, name: string): ModelRow | undefined {
   const found = db.get<Omit<ModelRow, "versions" | "aliases"> & { id: number }>("findModel", name);
   if (found === undefined) return undefined;
   const { id, model, createdAtS, updatedAtS } = found;
-  const versions = db.all<ModelRow["versions"][number]>("versionsOfModel", id);
+  const metrics = Map.groupBy(
+    db.all<Metric & { version: string }>("metricsOfModel", id),
+    ({ version }) => version,
+  );
+  const versions = db.all<ModelRow["versions"][number]>("versionsOfModel", id).map((row) => ({
+    ...row,
+    ...withMetrics(metrics.get(row.version)),
+  }));
   // Without a prototype: an alias may be called "constructor".
   const aliases: Record<string, string> = Object.create(null);
   for (const row of db.all<{ alias: string; version: string }>("aliasesOfModel", id)) {
     aliases[row.alias] = row.version;
   }
-  return { model, createdAtS, updatedAtS, versions, aliases };
+  const best = bestOf(db, model);
+  return { model, createdAtS, updatedAtS, versions, aliases, ...(best === undefined ? {} : { best }) };
+}
+
+function bestOf(db: ReadConnection, model: string): ModelRow["best"] {
+  const { version, metric } =
+    db.get<{ version: string | null; metric: string | null }>("bestOfModel", model) ?? {};
+  return version && metric ? { version, metric } : undefined;
+}
+
+interface Metric {
+  readonly metric: string;
+  readonly value: number;
+}
+
+function withMetrics(rows: readonly Metric[] = []): { metrics?: VersionMetrics } {
+  if (rows.length === 0) return {};
+  return { metrics: Object.fromEntries(rows.map(({ metric, value }) => [metric, value])) };
 }
 
 function findVersion(db: ReadConnection, model: string, version: string): VersionRow | undefined {
   const found = db.get<{ id: number; createdAtS: number; sizeBytes: number }>("findVersion", model, version);
   if (found === undefined) return undefined;
   const { id, createdAtS, sizeBytes } = found;
-  return { model, version, createdAtS, sizeBytes, files: filesOf(db, id), variants: variantsOf(db, id) };
+  return {
+    ...{ model, version, createdAtS, sizeBytes },
+    files: filesOf(db, id),
+    variants: variantsOf(db, id),
+    ...withMetrics(db.all<Metric>("metricsOfVersion", id)),
+  };
 }
 
 function filesOf(db: ReadConnection, versionId: number): VersionFile[] {

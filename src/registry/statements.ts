@@ -41,6 +41,10 @@ export const READ_SQL = {
   aliasesOfModel:
     "SELECT aliases.name AS alias, versions.name AS version FROM aliases JOIN versions ON versions.id = aliases.version_id WHERE aliases.model_id = ?1 ORDER BY aliases.name",
   latestOfModel: "SELECT latest AS version FROM models WHERE name = ?1",
+  bestOfModel: "SELECT best AS version, best_by AS metric FROM models WHERE name = ?1",
+  metricsOfModel:
+    "SELECT versions.name AS version, version_metrics.name AS metric, version_metrics.value FROM versions JOIN version_metrics ON version_metrics.version_id = versions.id WHERE versions.model_id = ?1 ORDER BY versions.name, version_metrics.name",
+  metricsOfVersion: "SELECT name AS metric, value FROM version_metrics WHERE version_id = ?1 ORDER BY name",
   resolveVersion:
     "SELECT name AS version FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2",
   resolveAlias:
@@ -99,11 +103,15 @@ export const WRITE_SQL = {
   versionsOfModel:
     "SELECT id, name AS version, created_at AS createdAtS, size_bytes AS sizeBytes FROM versions WHERE model_id = ?1",
   updateModel:
-    "UPDATE models SET updated_at = max(updated_at, ?2), version_count = ?3, latest = ?4, size_bytes = ?5 WHERE id = ?1",
+    "UPDATE models SET updated_at = max(updated_at, ?2), version_count = ?3, latest = ?4, size_bytes = ?5, best = ?6, best_by = ?7 WHERE id = ?1",
   removeModel: "DELETE FROM models WHERE id = ?1",
   putVersion:
     "INSERT INTO versions (model_id, name, created_at, size_bytes, file_count) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (model_id, name) DO UPDATE SET created_at = ?3, size_bytes = ?4, file_count = ?5 RETURNING id",
   findVersion: "SELECT id FROM versions WHERE model_id = ?1 AND name = ?2",
+  measuredVersions:
+    "SELECT versions.name AS version, versions.created_at AS createdAtS, version_metrics.name AS metric, version_metrics.value FROM versions JOIN version_metrics ON version_metrics.version_id = versions.id WHERE versions.model_id = ?1",
+  putMetric: "INSERT INTO version_metrics (version_id, name, value) VALUES (?1, ?2, ?3)",
+  clearMetrics: "DELETE FROM version_metrics WHERE version_id = ?1",
   removeVersion: "DELETE FROM versions WHERE id = ?1",
   digestsOfVersion:
     "SELECT DISTINCT blobs.digest FROM files JOIN blobs ON blobs.id = files.blob_id WHERE files.version_id = ?1",
@@ -140,4 +148,6 @@ export const WRITE_SQL = {
     "INSERT INTO tokens (id, name, digest, scopes, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET name = ?2, digest = ?3, scopes = ?4, created_at = ?5, expires_at = ?6",
   removeToken: "DELETE FROM tokens WHERE id = ?1",
   setSetting: "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+  findSetting: "SELECT value FROM settings WHERE key = ?1",
+  removeSetting: "DELETE FROM settings WHERE key = ?1",
 } as const;

@@ -1,4 +1,4 @@
-import type { Digest, ErrorRecord } from "../core/index.ts";
+import type { BestMetric, Digest, ErrorRecord, VersionMetrics } from "../core/index.ts";
 
 export type BlobState = "intact" | "damaged" | "missing";
 
@@ -71,6 +71,8 @@ export interface VersionRecord {
   readonly createdAtS: number;
   readonly files: readonly VersionFile[];
   readonly variants: readonly VariantRecord[];
+  /** Absent when there are none. */
+  readonly metrics?: VersionMetrics;
 }
 
 export interface VersionRow extends VersionRecord {
@@ -88,9 +90,13 @@ export interface ModelRow {
       readonly createdAtS: number;
       readonly sizeBytes: number;
       readonly files: number;
+      /** Absent when there are none. */
+      readonly metrics?: VersionMetrics;
     }
   >;
   readonly aliases: Readonly<Record<string, string>>;
+  /** What `best` stands for, and by which metric; absent when no version has it. */
+  readonly best?: { readonly version: string; readonly metric: string };
 }
 
 /** A line of the listing. Sizes count each blob once per version. */
@@ -177,7 +183,10 @@ export interface Registry {
 
   hasModel(model: string): boolean;
   findModel(model: string): ModelRow | undefined;
-  /** A version, or else an alias (`latest` computed: highest stable semver, else newest) to a version; undefined when unknown. */
+  /**
+   * A version, or else an alias to a version; undefined when unknown. Computed are `latest` (highest stable semver, else newest) and
+   * `best` (the best value of the metric of {@link setBestMetric}, else of the first of BEST_METRICS that a version has).
+   */
   resolveVersion(model: string, versionOrAlias: string): string | undefined;
   findVersion(model: string, version: string): VersionRow | undefined;
   /** With the state of its blob: all that serving needs in one look. */
@@ -246,6 +255,8 @@ export interface Registry {
   /** @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND; BAD_ALIAS for the name of a version of this model. */
   setAlias(model: string, alias: string, version: string): Promise<void>;
   removeAlias(model: string, alias: string): Promise<boolean>;
+  /** What `best` goes by from now on; undefined goes back to the default. Forgotten with the model. @throws {LarderError} MODEL_NOT_FOUND */
+  setBestMetric(model: string, best: BestMetric | undefined): Promise<void>;
 
   /** Inserts or replaces. Of one model the 16 newest are kept, and those of versions that are here; the notes of the others go too. */
   putScan(scan: ScanRow): Promise<void>;

@@ -1,4 +1,5 @@
 import { type Digest, LarderError } from "../core/index.ts";
+import { currentBest, putBestMetric } from "./best-writes.ts";
 import { forgetTries } from "./hub-writes.ts";
 import { latestVersion } from "./latest.ts";
 import { getId, getModelId, getVersionId } from "./row-ids.ts";
@@ -16,6 +17,10 @@ export function putVersion(db: WriteConnection, record: VersionRecord, nowS: num
     distinctBytes(record.files),
     record.files.length,
   );
+  db.run("clearMetrics", versionId);
+  for (const [name, value] of Object.entries(record.metrics ?? {})) {
+    db.run("putMetric", versionId, name, value);
+  }
   db.run("clearVariants", versionId);
   db.run("clearFiles", versionId);
   const fileIds = new Map(record.files.map((file) => [file.path, putFile(db, versionId, file)]));
@@ -29,7 +34,7 @@ export function putVersion(db: WriteConnection, record: VersionRecord, nowS: num
       db.run("putVariantFile", variantId, fileId);
     }
   }
-  refreshModel(db, modelId, nowS);
+  refreshModel(db, modelId, record.model, nowS);
 }
 
 function putFile(db: WriteConnection, versionId: number, file: VersionFile): number {
@@ -62,16 +67,19 @@ interface KnownVersion {
   readonly sizeBytes: number;
 }
 
-/** Brings what a model's row says of its versions up to date; a model without versions goes. */
-function refreshModel(db: WriteConnection, modelId: number, nowS: number): void {
+/** Brings what a model's row says of its versions up to date; a model without versions goes, with what its `best` went by. */
+export function refreshModel(db: WriteConnection, modelId: number, model: string, nowS: number): void {
   const versions = db.all<KnownVersion>("versionsOfModel", modelId);
   const latest = latestVersion(versions);
   if (latest === undefined) {
     db.run("removeModel", modelId);
+    putBestMetric(db, model, undefined);
     return;
   }
   const bytes = versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  db.run("updateModel", modelId, nowS, versions.length, latest, bytes);
+  const best = currentBest(db, modelId, model);
+  const { version = null, metric = null } = best ?? {};
+  db.run("updateModel", modelId, nowS, versions.length, latest, bytes, version, metric);
 }
 
 /** With the last version goes the model. Returns digests that nothing points to any more. */
@@ -90,6 +98,6 @@ export function removeVersion(
   );
   for (const id of versionIds) db.run("removeVersion", id);
   forgetTries(db, model, version);
-  refreshModel(db, modelId, nowS);
+  refreshModel(db, modelId, model, nowS);
   return [...digests].filter((digest) => db.get("isReferenced", digest) === undefined);
 }

@@ -1,10 +1,11 @@
-import { type Digest, LarderError } from "../core/index.ts";
+import { type BestMetric, type Digest, LarderError } from "../core/index.ts";
+import { putBestMetric } from "./best-writes.ts";
 import type { Connection } from "./connection.ts";
 import { hubWrites } from "./hub-writes.ts";
 import { findId, getModelId, getVersionId } from "./row-ids.ts";
 import type { WRITE_SQL } from "./statements.ts";
 import type { BlobRow, BlobState, PullRow, Registry, TokenRow, VersionRecord } from "./types.ts";
-import { putVersion, removeVersion } from "./version-writes.ts";
+import { putVersion, refreshModel, removeVersion } from "./version-writes.ts";
 
 export type WriteConnection = Connection<typeof WRITE_SQL>;
 
@@ -42,6 +43,11 @@ export function writeOps(db: WriteConnection) {
       const removed = modelId !== undefined && db.run("removeAlias", modelId, alias) > 0;
       if (removed) db.run("touchModel", modelId, nowS);
       return removed;
+    },
+    setBestMetric: (model: string, best: BestMetric | undefined, nowS: number): void => {
+      const modelId = getModelId(db, model);
+      putBestMetric(db, model, best);
+      refreshModel(db, modelId, model, nowS);
     },
     ...hubWrites(db),
     putPull: (pull: PullRow): void => putPull(db, pull),

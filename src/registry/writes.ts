@@ -12,6 +12,7 @@ export type RegistryWrites = Pick<
   | "removeVersion"
   | "setAlias"
   | "removeAlias"
+  | "setBestMetric"
   | "putScan"
   | "putVariantNote"
   | "removeVariantNote"
@@ -45,6 +46,7 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     removeVersion: (model, version) => submit("removeVersion", [model, version, nowS()]),
     setAlias: (model, alias, version) => submit("setAlias", [model, alias, version, nowS()]),
     removeAlias: (model, alias) => submit("removeAlias", [model, alias, nowS()]),
+    setBestMetric: (model, best) => submit("setBestMetric", [model, best, nowS()]),
     putScan: (scan) => submit("putScan", [scan]),
     putVariantNote: (note) => submit("putVariantNote", [note]),
     removeVariantNote: (model, version, variant) => submit("removeVariantNote", [model, version, variant]),

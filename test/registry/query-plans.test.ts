@@ -18,7 +18,7 @@ const MAY_SCAN: Readonly<Record<string, string>> = {
 /** Two versions of every tenth model, one of the others, each with two files; every fifth file is one that all share. */
 const SEED = `
   WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${MODELS - 1})
-  INSERT INTO models SELECT i + 1, printf('org%03d/model-%06d', i % 500, i), i, i, 1 + (i % 10 = 0), '1.0.0', 30 FROM n;
+  INSERT INTO models SELECT i + 1, printf('org%03d/model-%06d', i % 500, i), i, i, 1 + (i % 10 = 0), '1.0.0', 30, '1.0.0', 'f1' FROM n;
   INSERT INTO versions SELECT id, id, '1.0.0', id, 30, 2 FROM models;
   INSERT INTO versions SELECT ${MODELS} + id, id, '2.0.0', id, 30, 2 FROM models WHERE id % 10 = 1;
   INSERT INTO blobs SELECT id, printf('%064x', id), 10, 'intact', NULL, zeroblob(32) FROM models;
@@ -32,6 +32,8 @@ const SEED = `
   INSERT INTO pulls SELECT 'p' || id, name, '1.0.0', 'default', 'done', id, id, id, NULL, NULL FROM models WHERE id % 20 = 0;
   INSERT INTO scans SELECT name, '1.0.0', id, '{"files":[]}' FROM models;
   INSERT INTO variant_notes SELECT name, '1.0.0', 'q4', 5, '{"code":"DNS"}', id FROM models;
+  INSERT INTO version_metrics SELECT id, 'f1', 1.0 / id FROM versions;
+  INSERT INTO settings SELECT 'best_metric/' || name, '{}' FROM models WHERE id % 7 = 0;
   INSERT INTO tokens VALUES ('t', 't', printf('%064x', 1), '[]', 1, NULL);
 `;
 
@@ -102,6 +104,8 @@ describe("with 100,000 models", () => {
     expect(registry.listModels({ q: "model-09999", limit: 100 }).map((row) => row.model)).toHaveLength(10);
     expect(registry.countModels("nowhere")).toBe(0);
     expect(registry.resolveVersion("org499/model-099999", "latest")).toBe("1.0.0");
+    expect(registry.resolveVersion("org499/model-099999", "best")).toBe("1.0.0");
+    expect(registry.findVersion("org499/model-099999", "1.0.0")?.metrics).toEqual({ f1: 1 / MODELS });
     expect(registry.findFile("org499/model-099999", "1.0.0", "a.bin")).toEqual({
       path: "a.bin",
       digest: (100_000).toString(16).padStart(64, "0") as never,
@@ -114,7 +118,7 @@ describe("with 100,000 models", () => {
     expect(registry.findScan("org499/model-099999", "1.0.0")?.document).toEqual({ files: [] });
     expect(registry.variantNotes("org499/model-099999", "1.0.0").map((note) => note.variant)).toEqual(["q4"]);
     expect(registry.stats()).toEqual({
-      schema: 2,
+      schema: 3,
       models: 100_000,
       versions: 110_000,
       blobs: 100_000,

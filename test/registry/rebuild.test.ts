@@ -339,6 +339,41 @@ test("of two manifests that claim an alias the later is right", async () => {
   await registry.close();
 });
 
+test("metrics and what best goes by come back with a rebuild", async () => {
+  await using folder = await tempFolder();
+  const kept = home(folder.path);
+  const records = [
+    { ...versionOf("iris", "1"), metrics: { f1: 0.9, latency_ms: 7 } },
+    { ...versionOf("iris", "2"), metrics: { f1: 0.8, latency_ms: 3 } },
+  ];
+  const source = {
+    ...kept.source,
+    async *manifests() {
+      for (const record of records) {
+        yield JSON.parse(JSON.stringify(toManifest(record, [], () => undefined, 1)));
+      }
+    },
+  };
+  const first = await openOrRebuildRegistry({ ...kept, source });
+  for (const { version, metrics } of records) {
+    expect(first.findVersion("iris", version)?.metrics).toEqual(metrics);
+  }
+  expect(first.resolveVersion("iris", "best")).toBe("1");
+  await first.setBestMetric("iris", { metric: "latency_ms", better: "lower" });
+  await first.close();
+  // The log is gone and the pages are whole: settings can still be read.
+  writeFileSync(`${kept.path}.state`, '{"state":"open"}');
+  const reports: RebuildReport[] = [];
+  const second = await openOrRebuildRegistry({
+    ...kept,
+    source,
+    onRebuild: (report) => reports.push(report),
+  });
+  expect(reports).toHaveLength(1);
+  expect(second.findModel("iris")?.best).toEqual({ version: "2", metric: "latency_ms" });
+  await second.close();
+});
+
 test("of damaged files the newest three stay", async () => {
   await using folder = await tempFolder();
   const kept = home(folder.path);
@@ -381,6 +416,17 @@ test("a manifest keeps Git's names; one without them, or with fields of a later 
   expect(named!.schema).toBe(1);
   const later = { ...named, license: "MIT", files: [{ ...named!.files[0], mode: 0o644 }] };
   expect(parseManifest(later).record).toEqual(versionOf("iris", "1", [{ ...spec, gitOid: gitOidOf("w") }]));
+});
+
+test("a manifest without metrics says nothing of them; one with a wrong metric is refused", () => {
+  const good = toManifest({ ...versionOf("iris", "1"), metrics: { f1: 0.5 } }, [], () => undefined, 1);
+  expect(good.metrics).toEqual({ f1: 0.5 });
+  expect(toManifest(versionOf("iris", "1"), [], () => undefined, 1)).not.toHaveProperty("metrics");
+  for (const metrics of [[], "f1", { f1: "0.5" }, { f1: null }, { "1f": 1 }, { "": 1 }, { "a b": 1 }]) {
+    expect(() => parseManifest({ ...good, metrics })).toThrow(
+      expect.objectContaining({ code: "CORRUPT_SOURCE" }),
+    );
+  }
 });
 
 test("a manifest with a wrong name of Git is refused", () => {

@@ -82,7 +82,7 @@ test("P18: a registry of the first release keeps every row and leaves a backup t
     expect(contentOf(`${path}.backup-v1`)).toEqual(before);
     expect(inspectRegistry(`${path}.backup-v1`, 1)).toEqual({ kind: "sound", schema: 1 });
     using db = new Database(path, { readonly: true });
-    expect(db.query("PRAGMA user_version").values()).toEqual([[2]]);
+    expect(db.query("PRAGMA user_version").values()).toEqual([[3]]);
     expect(db.query("PRAGMA integrity_check").values()).toEqual([["ok"]]);
     expect(db.query("PRAGMA foreign_key_check").values()).toEqual([]);
   }));
@@ -90,7 +90,7 @@ test("P18: a registry of the first release keeps every row and leaves a backup t
 test("P18: what was in a registry of the first release is read and goes on", () =>
   withSchema1(async (path) => {
     const registry = await openRegistry({ path });
-    expect(registry.stats()).toEqual({ schema: 2, models: 1, versions: 2, blobs: 3, blobBytes: 6_000_007 });
+    expect(registry.stats()).toEqual({ schema: 3, models: 1, versions: 2, blobs: 3, blobBytes: 6_000_007 });
     const version = {
       model: "acme/tiny",
       version: "1.1.0",
@@ -133,12 +133,18 @@ test("P18: what was in a registry of the first release is read and goes on", () 
     expect(registry.findBlobByGitOid(gitOidOf("config"))).toBeUndefined();
     expect(registry.findScan("acme/tiny", "1.1.0")).toBeUndefined();
     expect(registry.variantNotes("acme/tiny", "1.1.0")).toEqual([]);
+    expect(registry.resolveVersion("acme/tiny", "best")).toBeUndefined();
 
     const [config, weights] = version.files;
-    const named = { ...version, files: [{ ...config!, gitOid: gitOidOf("config") }, weights!] };
+    const named = {
+      ...version,
+      files: [{ ...config!, gitOid: gitOidOf("config") }, weights!],
+      metrics: { f1: 0.5 },
+    };
     await registry.putVersion(named);
     expect(registry.findVersion("acme/tiny", "1.1.0")).toEqual(named);
     expect(registry.findBlobByGitOid(gitOidOf("config"))?.digest).toBe(CONFIG);
+    expect(registry.resolveVersion("acme/tiny", "best")).toBe("1.1.0");
     await registry.close();
   }));
 
