@@ -14,6 +14,7 @@ import {
   type CliParts,
   type OpenOptions,
   type RegistryReport,
+  type ServeOptions,
   type Serving,
   socketPathOf,
 } from "./cli/index.ts";
@@ -27,6 +28,7 @@ import {
   systemClock,
   systemCode,
 } from "./core/index.ts";
+import { DEMO_MODEL, ensureDemo } from "./demo/index.ts";
 import { createDownloader, type DownloaderOptions } from "./download/index.ts";
 import { startHttp, startHubHttp } from "./http/index.ts";
 import { chunksOf, createHubClient } from "./hub/index.ts";
@@ -37,6 +39,7 @@ import {
   type HubDeps,
   HubTokens,
   type LibrarySettings,
+  type ModelSettings,
   newSecret,
   type OwnedLibrary,
 } from "./library/index.ts";
@@ -50,6 +53,7 @@ import {
   schemaVersion,
   type TokenRow,
 } from "./registry/index.ts";
+import { createRuntimes } from "./runtimes/index.ts";
 import { type BlobStore, openBlobStore } from "./store/index.ts";
 
 /** How long a client who asks for a damaged file waits for its repair. */
@@ -78,6 +82,7 @@ async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome
   const library = createLibrary({
     ...{ registry, store, downloader, clock: systemClock, events: new LocalEvents() },
     hub: hubDeps(config),
+    runtimes: opened.adopt(createRuntimes({ home }), (it) => it.close()),
     settings: librarySettings(config),
   }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
   opened.defer(() => library.close());
@@ -86,11 +91,14 @@ async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome
 }
 
 /** Owns the home and listens. Interrupted pulls are taken up when clients can be answered already. */
-async function serve(config: Config, options: OpenOptions): Promise<Serving> {
+async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const { library, close } = await openHome(config, options);
   try {
     const socketPath = socketPathOf(config);
     await library.ensureFileToken(ensureAdminToken(config.home));
+    if (options.demo) {
+      await ensureDemo({ library, folder: join(config.home, "demo"), signal: options.signal });
+    }
     const { hubServing: serving } = library;
     const metrics = new Metrics();
     const http = await startHttp({ library, serving, config, metrics, unixSocket: socketPath });
@@ -107,6 +115,7 @@ async function serve(config: Config, options: OpenOptions): Promise<Serving> {
       url: http.url.origin,
       hubUrl: hub.url.origin,
       socketPath,
+      ...(options.demo ? { demoModel: DEMO_MODEL } : {}),
       close: () => Promise.all([http.stop(), hub.stop()]).then(() => {}).finally(close),
     };
   } catch (error) {
@@ -179,6 +188,18 @@ function hubDeps(config: Config): HubDeps {
   };
 }
 
+function modelSettings(config: Config): ModelSettings {
+  const { modelsMax, modelsBytes, modelsPolicy, keepAliveS, isolation, pullOnUse, reloadOnChange } = config;
+  return {
+    cache: { countMax: modelsMax, policy: modelsPolicy, keepAliveS: keepAliveS === 0 ? null : keepAliveS },
+    bytesMax: modelsBytes,
+    isolation,
+    pullsOnUse: pullOnUse,
+    followsAliases: reloadOnChange,
+    fallsBack: { versions: true, variants: false },
+  };
+}
+
 function librarySettings(config: Config): LibrarySettings {
   return {
     limits: {
@@ -190,6 +211,7 @@ function librarySettings(config: Config): LibrarySettings {
     gcGraceS: config.gcGraceS,
     repairWaitMs: REPAIR_WAIT_MS,
     memoryBytes: config.memoryBytes,
+    models: modelSettings(config),
     offline: config.offline,
     version: BUILD.version,
   };

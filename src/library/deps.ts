@@ -2,8 +2,10 @@ import type { Clock, Digest, Events } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
 import type { HubClient } from "../hub/index.ts";
 import type { Registry } from "../registry/index.ts";
+import type { Runtimes } from "../runtimes/index.ts";
 import type { BlobStore } from "../store/index.ts";
 import type { HubTokens } from "./hub-token.ts";
+import type { ModelSettings } from "./models/index.ts";
 import type { PullLimits } from "./types.ts";
 
 export interface LibrarySettings {
@@ -16,6 +18,7 @@ export interface LibrarySettings {
   readonly repairWaitMs: number;
   /** Bytes that models may take in memory; 0 measures what is available. */
   readonly memoryBytes: number;
+  readonly models: ModelSettings;
   /** No hub is ever asked. */
   readonly offline: boolean;
   /** What `/health` calls itself. */
@@ -41,6 +44,7 @@ export interface LibraryDeps {
   readonly store: BlobStore;
   readonly downloader: Downloader;
   readonly hub: HubDeps;
+  readonly runtimes: Runtimes;
   readonly events: Events;
   readonly clock: Clock;
   readonly settings: LibrarySettings;

@@ -1,7 +1,7 @@
-import { LarderError, parseModelName, parseModelRef } from "../core/index.ts";
+import { BEST, LarderError, parseModelName, parseModelRef } from "../core/index.ts";
 import type { ModelListRow, Registry, VersionRow } from "../registry/index.ts";
 import { findVersion } from "./names.ts";
-import type { ModelPage, ModelView, VersionView } from "./types.ts";
+import type { BestView, ModelPage, ModelView, VersionView } from "./types.ts";
 
 const PAGE_DEFAULT = 100;
 export const PAGE_MAX = 1000;
@@ -20,9 +20,17 @@ export function describe(registry: Registry, reference: string): ModelView {
       created_at: row.createdAtS,
       size_bytes: row.sizeBytes,
       files: row.files,
+      metrics: row.metrics ?? {},
     })),
     aliases: model.aliases,
+    best: model.best ?? null,
   };
+}
+
+/** What `best` stands for now. */
+export function describeBest(registry: Registry, model: string): BestView {
+  const { version = null, metric = null } = registry.findModel(model)?.best ?? {};
+  return { model, alias: BEST, version, metric };
 }
 
 /** One page of the listing in order of name; the cursor is the last name of the page. */
@@ -65,5 +73,6 @@ function versionView(registry: Registry, row: VersionRow): VersionView {
       state: registry.findBlob(digest)?.state ?? "missing",
       sources: sources.map(({ location }) => location),
     })),
+    metrics: row.metrics ?? {},
   };
 }

@@ -7,10 +7,12 @@ import {
   parseAlias,
   parseDigest,
   parseFilePath,
+  parseMetrics,
   parseModelName,
   parseVariant,
   parseVersion,
   systemCode,
+  type VersionMetrics,
 } from "../core/index.ts";
 import type { Registry, VersionFile } from "../registry/index.ts";
 import type { BlobStore, ImportedFile } from "../store/index.ts";
@@ -35,6 +37,7 @@ interface ImportPlan {
   readonly mode: NonNullable<ImportRequest["mode"]>;
   readonly expected?: Digest;
   readonly aliases: readonly string[];
+  readonly metrics: VersionMetrics;
 }
 
 /** Checks a request from outside. @throws {LarderError} BAD_* naming the field */
@@ -53,6 +56,7 @@ export function planImport(request: ImportRequest): ImportPlan {
     mode: request.mode ?? "auto",
     ...(request.sha256 === undefined ? {} : { expected: parseDigest(request.sha256) }),
     aliases: (request.aliases ?? []).map(parseAlias),
+    metrics: parseMetrics(request.metrics ?? {}),
   };
 }
 
@@ -97,6 +101,7 @@ export async function importPath(
       variant: plan.variant,
       files: files.map(({ path, digest, sizeBytes, sources }) => ({ path, digest, sizeBytes, sources })),
       aliases: plan.aliases,
+      metrics: plan.metrics,
     });
     return {
       model: plan.model,

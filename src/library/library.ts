@@ -1,8 +1,17 @@
-import { LarderError, LATEST, parseAlias, parseModelName, parseVersionOrAlias } from "../core/index.ts";
+import {
+  BEST,
+  bestMetricOf,
+  LarderError,
+  LATEST,
+  parseAlias,
+  parseMetricName,
+  parseModelName,
+  parseVersionOrAlias,
+} from "../core/index.ts";
 import type { TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
-import { parseRevision } from "../hub/index.ts";
-import { describe, listModels } from "./describe.ts";
+import { defaultVariant, parseRevision } from "../hub/index.ts";
+import { describe, describeBest, listModels } from "./describe.ts";
 import { ensure } from "./ensure.ts";
 import { availableMemoryBytes } from "./fits.ts";
 import { FileFetcher } from "./file-fetcher.ts";
@@ -20,6 +29,7 @@ import { importPath, planImport } from "./import-path.ts";
 import { Jobs } from "./jobs.ts";
 import { resolveVersion } from "./names.ts";
 import { ensurePath } from "./path.ts";
+import { createServedModels } from "./models/index.ts";
 import { Pulls } from "./pulls.ts";
 import { Quarantine } from "./quarantine.ts";
 import { removeReference } from "./remove.ts";
@@ -75,6 +85,15 @@ export function createLibrary(
     clock,
     limits: settings.limits,
   });
+  const models = createServedModels({
+    ...{ registry, store, runtimes: deps.runtimes, events, clock, settings: settings.models },
+    availableBytes: memoryBytes,
+    preferred: (model, version) => {
+      const offered = scans.stored(model, version)?.document.variants ?? [];
+      return offered.length === 0 ? undefined : defaultVariant(offered).name;
+    },
+    ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
+  });
   const jobs = new Jobs(clock, events);
   const quarantine = new Quarantine(deps);
   const repair = new Repair({
@@ -118,7 +137,13 @@ export function createLibrary(
     },
     removeAlias: async (model, alias) => {
       resolveVersion(registry, parseModelName(model), LATEST);
+      if (alias === BEST) return await versions.setBestMetric(model, undefined);
       if (!await versions.removeAlias(model, parseAlias(alias))) throw aliasNotFound(model, alias);
+    },
+    setBestMetric: async (model, wanted) => {
+      const name = parseModelName(model);
+      await versions.setBestMetric(name, bestMetricOf(parseMetricName(wanted.metric), wanted.better));
+      return describeBest(registry, name);
     },
     path: (reference, options) => ensurePath({ registry, store }, reference, options),
 
@@ -168,6 +193,7 @@ export function createLibrary(
     removeToken: (id) => tokens.remove(id),
     ensureFileToken: (secret) => tokens.ensureFileToken(secret),
 
+    models,
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,
@@ -184,6 +210,7 @@ export function createLibrary(
       );
       await Promise.all([pulls.close(), jobs.close()]);
       await transfers.close();
+      await models.close();
       downloader.close();
       await registry.close();
       await store.close();

@@ -1,4 +1,4 @@
-import { LarderError, LATEST, type ModelRef } from "../core/index.ts";
+import { BEST, LarderError, LATEST, type ModelRef } from "../core/index.ts";
 import type { Registry, VersionRow } from "../registry/index.ts";
 
 /** A reference to the version that it stands for now. @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND, VARIANT_NOT_FOUND */
@@ -35,6 +35,8 @@ export function resolveVersion(registry: Registry, model: string, versionOrAlias
 function versionNotFound(model: string, version: string): LarderError {
   return new LarderError("VERSION_NOT_FOUND", `Cannot find version or alias ${version} of ${model}`, {
     field: "version",
-    hint: `See \`larder show ${model}\` for its versions and aliases.`,
+    hint: version === BEST
+      ? "None of its versions has the metric to choose by: give one with `larder import --metric f1=0.97`."
+      : `See \`larder show ${model}\` for its versions and aliases.`,
   });
 }

@@ -1,3 +1,4 @@
+import type { BestMetric, VersionMetrics } from "../core/index.ts";
 import type { VariantStatus } from "../registry/index.ts";
 import type {
   EnsuredVariant,
@@ -6,11 +7,13 @@ import type {
   ManifestView,
   ScanRequest,
 } from "./hub-types.ts";
+import type { Models } from "./model-types.ts";
 import type { JobView, UpkeepRequest } from "./job-types.ts";
 import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
 
 export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
+export type * from "./model-types.ts";
 export type * from "./pull-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
@@ -45,6 +48,7 @@ export interface VersionView {
     { readonly name: string; readonly status: VariantStatus; readonly files: readonly string[] }
   >;
   readonly files: readonly FileView[];
+  readonly metrics: VersionMetrics;
 }
 
 export interface ModelView {
@@ -57,9 +61,27 @@ export interface ModelView {
       readonly created_at: number;
       readonly size_bytes: number;
       readonly files: number;
+      readonly metrics: VersionMetrics;
     }
   >;
   readonly aliases: Readonly<Record<string, string>>;
+  /** What `best` stands for, and by which metric; null when no version has it. */
+  readonly best: { readonly version: string; readonly metric: string } | null;
+}
+
+/** What `best` is to go by. */
+export interface BestRequest {
+  readonly metric: string;
+  /** Needed for a metric of one's own of which less is better. */
+  readonly better?: BestMetric["better"];
+}
+
+export interface BestView {
+  readonly model: string;
+  readonly alias: "best";
+  /** Null when no version has the metric. */
+  readonly version: string | null;
+  readonly metric: string | null;
 }
 
 export interface RemoveView {
@@ -92,6 +114,8 @@ export interface ImportRequest {
   /** Of a single file. */
   readonly sha256?: string;
   readonly aliases?: readonly string[];
+  /** Joins what is known of the version already; of one name the new value counts. */
+  readonly metrics?: VersionMetrics;
 }
 
 export interface ImportView {
@@ -166,7 +190,10 @@ export interface LarderApi {
     alias: string,
     version: string,
   ): Promise<{ readonly model: string; readonly alias: string; readonly version: string }>;
+  /** Of `best` only what it goes by is removed: it is then computed by the first metric of BEST_METRICS that there is. */
   removeAlias(model: string, alias: string): Promise<void>;
+  /** Says what `best` goes by. */
+  setBestMetric(model: string, wanted: BestRequest): Promise<BestView>;
   /** Ensures a folder with real file names, or with `hf` a folder that the hub's own tools take for their cache. */
   path(reference: string, options?: { readonly layout?: PathLayout }): Promise<PathView>;
 
@@ -201,6 +228,8 @@ export interface LarderApi {
 
 /** What the HTTP listener needs beside {@link LarderApi}. */
 export interface Library extends LarderApi {
+  /** Models in memory. */
+  readonly models: Models;
   /**
    * A variant that can be used: at once when it is here, else pulled. Without a variant any that is here will do, the default one
    * first.

@@ -1,4 +1,14 @@
-import { type Clock, type Digest, type Events, KeyedQueue, LarderError, sha256 } from "../core/index.ts";
+import {
+  BEST,
+  type BestMetric,
+  type Clock,
+  type Digest,
+  type Events,
+  KeyedQueue,
+  LarderError,
+  sha256,
+  type VersionMetrics,
+} from "../core/index.ts";
 import { type Registry, toManifest, type VersionFile, type VersionRecord } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
 
@@ -12,6 +22,7 @@ export interface NewVersion {
   readonly variant: string;
   readonly files: readonly VersionFile[];
   readonly aliases: readonly string[];
+  readonly metrics?: VersionMetrics;
 }
 
 /** The version of content that nobody named: digits of a digest over sorted lines of path, NUL and file digest. */
@@ -77,6 +88,14 @@ export class VersionWriter {
     });
   }
 
+  /** @throws {LarderError} MODEL_NOT_FOUND */
+  async setBestMetric(model: string, best: BestMetric | undefined): Promise<void> {
+    await this.#locks.run(model, async () => {
+      await this.deps.registry.setBestMetric(model, best);
+      this.deps.events.emit({ type: "alias", model, alias: BEST });
+    });
+  }
+
   /** Removes the rows, then manifests and views: a crash between them leaves files that the next sweep of a rebuild ignores. */
   async remove(model: string, version?: string): Promise<{ versions: string[]; orphans: Digest[] }> {
     return await this.#locks.run(model, async () => {
@@ -124,7 +143,7 @@ export class VersionWriter {
 }
 
 function firstVariant(
-  { model, variant, files }: NewVersion,
+  { model, variant, files, metrics }: NewVersion,
   version: string,
   createdAtS: number,
 ): VersionRecord {
@@ -134,6 +153,7 @@ function firstVariant(
     createdAtS,
     files,
     variants: [{ name: variant, status: "downloaded", paths: files.map((file) => file.path) }],
+    ...joinMetrics(undefined, metrics),
   };
 }
 
@@ -156,7 +176,21 @@ function withVariant(before: VersionRecord, added: NewVersion): VersionRecord {
     throw versionExists(before, replaced.paths[0] ?? "");
   }
   const { model, version, createdAtS } = before;
-  return { model, version, createdAtS, files: [...files.values()], variants: [...others, ...variants] };
+  return {
+    ...{ model, version, createdAtS },
+    files: [...files.values()],
+    variants: [...others, ...variants],
+    ...joinMetrics(before.metrics, added.metrics),
+  };
+}
+
+/** A version never changes, but what was measured of it may be measured again. */
+function joinMetrics(
+  before: VersionMetrics | undefined,
+  added: VersionMetrics | undefined,
+): Pick<VersionRecord, "metrics"> {
+  const metrics = { ...before, ...added };
+  return Object.keys(metrics).length === 0 ? {} : { metrics };
 }
 
 /** The newest sources first; every one is kept, as each may be the one that still answers when a repair needs it. */

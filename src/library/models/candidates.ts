@@ -1,0 +1,138 @@
+import { DEFAULT_VARIANT, LarderError, LATEST } from "../../core/index.ts";
+import type { ModelKey } from "../../cache/index.ts";
+import type { Registry, VersionRow } from "../../registry/index.ts";
+import type { ModelTarget } from "../model-types.ts";
+import { resolveVersion } from "../names.ts";
+import { downloadedFiles, findLost } from "../variant-files.ts";
+
+/** Earlier versions that are looked at when the one asked for cannot be loaded. */
+const VERSIONS_MAX = 8;
+const CACHED_MAX = 10_000;
+
+export interface FallbackRules {
+  /** Another version may stand in where `latest` or an alias was asked for. */
+  readonly versions: boolean;
+  /** A smaller variant of the same version may stand in. */
+  readonly variants: boolean;
+}
+
+/** Turns what a client calls a model into keys to try, the one asked for first. Remembered until the registry changes. */
+export class Candidates {
+  #known = new Map<string, readonly ModelKey[]>();
+  /** What names stood for before the registry changed. */
+  #before = new Map<string, readonly ModelKey[]>();
+  /** Models that were meant by a name that moves: `latest`, or an alias. */
+  readonly #moving = new Set<string>();
+  #generation = -1;
+
+  constructor(
+    private readonly registry: Registry,
+    /** Of several variants, the one that is meant when none is named. */
+    private readonly preferred: (model: string, version: string) => string | undefined,
+    private readonly rules: () => FallbackRules,
+    private readonly isLoaded: (key: ModelKey) => boolean,
+  ) {}
+
+  /**
+   * What serves a name now. When it has come to stand for another version, the one before goes on until the new one is loaded:
+   * nobody waits for a reload.
+   *
+   * @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND, VARIANT_NOT_FOUND
+   */
+  of(target: ModelTarget): readonly ModelKey[] {
+    this.#lookForChanges();
+    const name = `${target.model}\n${target.version ?? ""}\n${target.variant ?? ""}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const keys = this.meantBy(target);
+    const [before] = this.#before.get(name) ?? [];
+    const [now] = keys;
+    const hasMoved = before !== undefined && now !== undefined && before.version !== now.version;
+    if (hasMoved && this.#isThere(before) && this.isLoaded(before) && !this.isLoaded(now)) {
+      return [before, ...keys];
+    }
+    this.#known.set(name, keys);
+    return keys;
+  }
+
+  /** What a name stands for, loaded or not. @throws {LarderError} As {@link of}. */
+  meantBy(target: ModelTarget): readonly ModelKey[] {
+    return this.#find(target);
+  }
+
+  /** What was removed is gone by name at once, loaded or not. */
+  #isThere({ model, version }: ModelKey): boolean {
+    return this.registry.findVersion(model, version) !== undefined;
+  }
+
+  #lookForChanges(): void {
+    const generation = this.registry.generation();
+    if (generation === this.#generation && this.#known.size <= CACHED_MAX) return;
+    const kept = this.#before.size + this.#known.size > CACHED_MAX ? [] : this.#before;
+    this.#before = new Map([...kept, ...this.#known]);
+    this.#known = new Map();
+    this.#generation = generation;
+  }
+
+  /** Whether a model is used under a name that may come to stand for another version. */
+  isMoving(key: ModelKey): boolean {
+    return this.#moving.has(nameOf(key));
+  }
+
+  #find({ model, version = LATEST, variant }: ModelTarget): readonly ModelKey[] {
+    const resolved = resolveVersion(this.registry, model, version);
+    const first = this.#keysOf(model, resolved, variant);
+    if (first.length === 0) throw variantNotFound(model, resolved, variant);
+    if (version !== resolved && first[0] !== undefined) this.#moving.add(nameOf(first[0]));
+    const { versions, variants } = this.rules();
+    const own = variants || variant === undefined ? first : first.slice(0, 1);
+    // A version that was named is that version: nothing else is.
+    if (!versions || version === resolved) return own.slice(0, variants ? undefined : 1);
+    const others = this.#earlier(model, resolved).flatMap((one) =>
+      this.#keysOf(model, one, variant).slice(0, 1)
+    );
+    return [...own.slice(0, variants ? undefined : 1), ...others];
+  }
+
+  /** Newest first. */
+  #earlier(model: string, than: string): string[] {
+    const versions = this.registry.findModel(model)?.versions ?? [];
+    const at = versions.findIndex(({ version }) => version === than);
+    return versions.slice(at + 1, at + 1 + VERSIONS_MAX).map(({ version }) => version);
+  }
+
+  /** Usable variants of a version: the one asked for or preferred, then smaller ones. */
+  #keysOf(model: string, version: string, variant: string | undefined): ModelKey[] {
+    const row = this.registry.findVersion(model, version);
+    if (row === undefined) return [];
+    const usable = row.variants.filter(({ name }) => {
+      const files = downloadedFiles(row, name);
+      return files !== undefined && findLost(this.registry, files) === undefined;
+    }).map(({ name }) => name);
+    const first = variant ?? usable.find((name) => name === this.preferred(model, version)) ??
+      usable.find((name) => name === DEFAULT_VARIANT) ?? usable[0];
+    if (first === undefined || !usable.includes(first)) return [];
+    const limit = sizeOf(row, first);
+    const smaller = usable.filter((name) => name !== first && sizeOf(row, name) < limit)
+      .sort((a, b) => sizeOf(row, b) - sizeOf(row, a));
+    return [first, ...smaller].map((name) => ({ model, version, variant: name }));
+  }
+}
+
+function nameOf({ model, version, variant }: ModelKey): string {
+  return `${model}\n${version}\n${variant}`;
+}
+
+function sizeOf(row: VersionRow, variant: string): number {
+  return (downloadedFiles(row, variant) ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+function variantNotFound(model: string, version: string, variant: string | undefined): LarderError {
+  return new LarderError(
+    "VARIANT_NOT_FOUND",
+    `Cannot use ${
+      variant === undefined ? "a variant" : `variant ${variant}`
+    } of ${model}@${version}: it is not here whole`,
+    { field: "variant", hint: `See \`larder show ${model}@${version}\`, pull it, or repair it.` },
+  );
+}

@@ -1,0 +1,119 @@
+import { type CacheSettings, createModelCache, type ModelCache, type ModelKey } from "../../cache/index.ts";
+import { type Clock, type Events, formatModelRef, isLarderError, logger } from "../../core/index.ts";
+import type { Registry } from "../../registry/index.ts";
+import type { Runtimes } from "../../runtimes/index.ts";
+import type { BlobStore } from "../../store/index.ts";
+import type { EnsuredVariant } from "../hub-types.ts";
+import type { Models, ModelTarget } from "../model-types.ts";
+import { Candidates } from "./candidates.ts";
+import { labelOf, type LoadedVariant, ModelLoader } from "./model-loader.ts";
+import { ServedModels } from "./served-models.ts";
+import { Trials } from "./trials.ts";
+
+const log = logger("models");
+
+export interface ModelSettings {
+  readonly cache: Partial<CacheSettings>;
+  /** Bytes that all models may take; 0 is half of what is available, measured again and again. */
+  readonly bytesMax: number;
+  readonly isolation: "thread" | "process";
+  /** A model that is not here is pulled when it is asked for. */
+  readonly pullsOnUse: boolean;
+  /** What is loaded follows its name when a pull or an alias moves it. */
+  readonly followsAliases: boolean;
+  readonly fallsBack: { readonly versions: boolean; readonly variants: boolean };
+}
+
+export interface ServedModelsParts {
+  readonly registry: Registry;
+  readonly store: BlobStore;
+  readonly runtimes: Runtimes;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly settings: ModelSettings;
+  readonly availableBytes: () => number;
+  readonly preferred: (model: string, version: string) => string | undefined;
+  readonly ensure: (reference: string, options: { readonly signal?: AbortSignal }) => Promise<EnsuredVariant>;
+}
+
+/** Models in memory. Close it: that waits for calls that run. */
+export function createServedModels(parts: ServedModelsParts): Models & { close(): Promise<void> } {
+  const { registry, store, runtimes, events, clock, settings, availableBytes } = parts;
+  const isLoaded = (key: ModelKey) => {
+    const lease = cache.tryAcquire(key);
+    lease?.release();
+    return lease !== undefined;
+  };
+  const candidates = new Candidates(registry, parts.preferred, () => settings.fallsBack, isLoaded);
+  const loader = new ModelLoader({
+    registry,
+    store,
+    runtimes,
+    isolation: settings.isolation,
+    optionsOf: () => ({}),
+  });
+  const cache: ModelCache<LoadedVariant> = createModelCache({
+    ...settings.cache,
+    load: (key, signal) => loader.load(key, signal),
+    estimateBytes: (key) => loader.estimateBytes(key),
+    bytesMax: (heldBytes) => settings.bytesMax > 0 ? settings.bytesMax : (availableBytes() + heldBytes) / 2,
+    isCrash: (error) => isLarderError(error, "MODEL_CRASHED"),
+    onEvent: (event) => log.debug("{type} {key}", { ...event }),
+    clock,
+  });
+  const trials = new Trials(async (to, from) => {
+    await cache.replace(to, from);
+  });
+  const ensure = async (target: ModelTarget, signal: AbortSignal | undefined) => {
+    if (!settings.pullsOnUse) return false;
+    await parts.ensure(formatModelRef(target), signal === undefined ? {} : { signal });
+    return true;
+  };
+  const models = new ServedModels({ registry, cache, candidates, loader, ensure, trials, clock });
+  const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
+  const unsubscribe = events.subscribe((event) => {
+    if (event.type === "removed") unloadRemoved(cache, event.model, event.version);
+  });
+  return Object.assign(models, {
+    close: async () => {
+      unfollow();
+      unsubscribe();
+      await cache.close();
+      await runtimes.close();
+    },
+  });
+}
+
+/** What is loaded is brought up to date when its name moves. */
+function follow(events: Events, cache: ModelCache<LoadedVariant>, models: ServedModels): () => void {
+  return events.subscribe((event) => {
+    if (event.type !== "version" && event.type !== "alias") return;
+    const { model } = event;
+    if (!cache.stats().cached_models.some((one) => one.model === model)) return;
+    models.reload({ model }, { onlyMoved: true }).then(({ reloaded, failed }) => {
+      for (const { from, to, variant } of reloaded) {
+        if (from !== to) {
+          log.info("{model}: {to} serves instead of {from}", {
+            model: labelOf({ model, version: to, variant }),
+            from,
+            to,
+          });
+        }
+      }
+      for (const { version, error } of failed) {
+        log.warn("{model}@{version} cannot take over, the one before goes on: {error}", {
+          ...{ model, version, error: error.message },
+        });
+      }
+    }).catch((error: unknown) =>
+      log.error("Cannot reload {model}: {error}", { model, error: String(error) })
+    );
+  });
+}
+
+/** Who uses it finishes; its memory is then given back. */
+function unloadRemoved(cache: ModelCache<LoadedVariant>, model: string, version: string | undefined): void {
+  for (const one of cache.stats().cached_models) {
+    if (one.model === model && one.version === (version ?? one.version)) cache.evict(one);
+  }
+}

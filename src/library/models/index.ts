@@ -1,0 +1,2 @@
+export { createServedModels, type ModelSettings } from "./create.ts";
+export { jsonValues, tensorFrom } from "./json-tensors.ts";

@@ -1,0 +1,256 @@
+import type { CacheSettings, CacheStats, Explanation, ModelCache, ModelKey } from "../../cache/index.ts";
+import { type Clock, isLarderError, LarderError } from "../../core/index.ts";
+import type { Registry } from "../../registry/index.ts";
+import type { GenerateRun, ModelMetadata, Tensor, TensorSpec } from "../../runtimes/index.ts";
+import type {
+  BatchPredictRequest,
+  BatchPredictView,
+  CallOptions,
+  EmbedAnswer,
+  GenerateAnswer,
+  InferResult,
+  JsonInput,
+  LoadableView,
+  ModelMetadataView,
+  Models,
+  ModelTarget,
+  PredictRequest,
+  PredictView,
+  ReloadRequest,
+  ReloadView,
+  ServedBy,
+  TimingView,
+} from "../model-types.ts";
+import { type Acquired, type AcquireDeps, acquireModel } from "./acquire.ts";
+import type { Candidates } from "./candidates.ts";
+import { rowsFrom, tensorFrom } from "./json-tensors.ts";
+import { loadableVersions } from "./loadable.ts";
+import type { LoadedVariant, ModelLoader } from "./model-loader.ts";
+import { toPrediction } from "./predictions.ts";
+import { reloadModels, type ReloadOptions } from "./reload.ts";
+import type { Trials } from "./trials.ts";
+
+export interface ServedModelsDeps {
+  readonly registry: Registry;
+  readonly cache: ModelCache<LoadedVariant>;
+  readonly candidates: Candidates;
+  readonly loader: ModelLoader;
+  readonly ensure: AcquireDeps["ensure"];
+  readonly trials: Trials;
+  readonly clock: Clock;
+}
+
+/** Models in memory, for those who use them. */
+export class ServedModels implements Models {
+  readonly #metadata = new WeakMap<ModelKey, Promise<ModelMetadata>>();
+
+  constructor(private readonly deps: ServedModelsDeps) {}
+
+  async metadata(target: ModelTarget): Promise<ModelMetadataView> {
+    const { registry, candidates } = this.deps;
+    const key = first(candidates.of(target));
+    const { model, version, variant } = key;
+    const rows = registry.findModel(model)?.versions ?? [];
+    const versions = rows.map((row) => row.version);
+    const metrics = rows.find((row) => row.version === version)?.metrics ?? {};
+    return { ...await this.#inspect(key), model, version, variant, versions, metrics };
+  }
+
+  loadable(model?: string): Promise<LoadableView[]> {
+    return Promise.resolve(loadableVersions(this.deps, model));
+  }
+
+  async predict(request: PredictRequest, options: CallOptions = {}): Promise<PredictView> {
+    const { inputs, outputs } = request;
+    const { result, by, timing } = await this.#use(request, options, ({ runtime, metadata }) =>
+      runtime.run({
+        kind: "tensors",
+        inputs: toTensors(inputs, metadata),
+        ...(outputs === undefined ? {} : { outputs }),
+      }, options.signal));
+    return { ...by, ...toPrediction(result.outputs), timing_ms: timing };
+  }
+
+  async batchPredict(request: BatchPredictRequest, options: CallOptions = {}): Promise<BatchPredictView> {
+    const { result, by, timing } = await this.#use(
+      request,
+      options,
+      ({ runtime, metadata }) =>
+        Promise.all(
+          request.requests.map(async ({ inputs, outputs }): Promise<BatchPredictView["results"][number]> => {
+            try {
+              const run = { kind: "tensors", inputs: toTensors(inputs, metadata) } as const;
+              return toPrediction(
+                (await runtime.run(outputs === undefined ? run : { ...run, outputs }, options.signal))
+                  .outputs,
+              );
+            } catch (error) {
+              // One that cannot be answered keeps none of the others from it.
+              if (!isLarderError(error, "BAD_INPUT")) throw error;
+              return { error: error.toRecord() };
+            }
+          }),
+        ),
+    );
+    return { ...by, results: result, timing_ms: timing };
+  }
+
+  async infer(
+    target: ModelTarget,
+    inputs: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[],
+    options: CallOptions = {},
+  ): Promise<InferResult> {
+    const { result, by, timing } = await this.#use(
+      target,
+      options,
+      ({ runtime }) =>
+        runtime.run(
+          { kind: "tensors", inputs, ...(outputs === undefined ? {} : { outputs }) },
+          options.signal,
+        ),
+    );
+    return { ...by, outputs: result.outputs, timingMs: timing };
+  }
+
+  async generate(
+    target: ModelTarget,
+    run: Omit<GenerateRun, "kind">,
+    options: Parameters<Models["generate"]>[2] = {},
+  ): Promise<GenerateAnswer> {
+    const { onText, onServed } = options;
+    const { result, by, timing } = await this.#use(target, options, ({ runtime }, served) => {
+      onServed?.(served);
+      return runtime.generate({ kind: "generate", ...run }, onText, options.signal);
+    });
+    return { ...by, ...result, timingMs: timing };
+  }
+
+  async embed(target: ModelTarget, input: string, options: CallOptions = {}): Promise<EmbedAnswer> {
+    const { result, by, timing } = await this.#use(
+      target,
+      options,
+      ({ runtime }) => runtime.embed({ kind: "embed", input }, options.signal),
+    );
+    return { ...by, ...result, timingMs: timing };
+  }
+
+  async load(target: ModelTarget, options: CallOptions = {}): Promise<ServedBy> {
+    using acquired = await acquireModel(this.deps, target, options);
+    return acquired.by;
+  }
+
+  async unload(target: ModelTarget): Promise<boolean> {
+    const { found, done } = this.deps.cache.evict(first(this.deps.candidates.of(target)));
+    await done;
+    return found;
+  }
+
+  reload(request: ReloadRequest, options: ReloadOptions = {}): Promise<ReloadView> {
+    return reloadModels(this.deps, request, options);
+  }
+
+  async setPinned(target: ModelTarget, pinned: boolean): Promise<ServedBy> {
+    const { model, version, variant } = first(this.deps.candidates.of(target));
+    this.deps.cache[pinned ? "pin" : "unpin"]({ model, version, variant });
+    return { model, version, variant };
+  }
+
+  cacheStats(): CacheStats {
+    return this.deps.cache.stats();
+  }
+
+  async explain(target?: ModelTarget): Promise<Explanation> {
+    return await this.deps.cache.explain(target && first(this.deps.candidates.of(target)));
+  }
+
+  configureCache(changes: Partial<CacheSettings>): CacheSettings {
+    this.deps.cache.configure(changes);
+    return this.deps.cache.settings;
+  }
+
+  async #tried<T>(key: ModelKey, work: () => Promise<T>): Promise<T> {
+    try {
+      const result = await work();
+      this.deps.trials.noteEnd(key);
+      return result;
+    } catch (error) {
+      this.deps.trials.noteEnd(key, error);
+      throw error;
+    }
+  }
+
+  #inspect(key: ModelKey): Promise<ModelMetadata> {
+    const known = this.#metadata.get(key) ?? this.deps.loader.inspect(key);
+    this.#metadata.set(key, known);
+    known.catch(() => this.#metadata.delete(key));
+    return known;
+  }
+
+  /** One call to a model, which stays in memory for as long as it takes. */
+  async #use<T>(
+    target: ModelTarget,
+    options: CallOptions,
+    work: (model: LoadedVariant, by: ServedBy) => Promise<T>,
+  ): Promise<{ readonly result: T; readonly by: ServedBy; readonly timing: TimingView }> {
+    const { clock } = this.deps;
+    const startMs = clock.monotonicMs();
+    const got = acquireModel(this.deps, target, options);
+    using acquired: Acquired = got instanceof Promise ? await got : got;
+    const runMs = clock.monotonicMs();
+    const result = await this.#tried(acquired.lease.key, () => work(acquired.lease.model, acquired.by));
+    const endMs = clock.monotonicMs();
+    const load = acquired.loadMs;
+    const timing = {
+      load: rounded(load),
+      queue: rounded(runMs - startMs - load),
+      run: rounded(endMs - runMs),
+      total: rounded(endMs - startMs),
+    };
+    return { result, by: acquired.by, timing };
+  }
+}
+
+/** @throws {LarderError} BAD_INPUT */
+function toTensors(
+  inputs: PredictRequest["inputs"],
+  { runtime, inputs: specs }: ModelMetadata,
+): Record<string, Tensor> {
+  // What takes no tensors at all says so itself, and what else it can do.
+  if (runtime !== "onnx") return {};
+  if (Array.isArray(inputs)) {
+    const [only, second] = specs;
+    if (only === undefined || second !== undefined) throw inputsByName(specs);
+    return { [only.name]: rowsFrom(inputs, only) };
+  }
+  const given = inputs as Readonly<Record<string, JsonInput>>;
+  const unknown = Object.keys(given).find((name) => !specs.some((spec) => spec.name === name));
+  if (unknown !== undefined) throw inputsByName(specs, unknown);
+  return Object.fromEntries(specs.map((spec) => {
+    const input = given[spec.name];
+    if (input === undefined) throw inputsByName(specs);
+    return [spec.name, tensorFrom(input, spec)];
+  }));
+}
+
+function inputsByName(specs: readonly TensorSpec[], unknown?: string): LarderError {
+  const names = specs.map(({ name, dtype, shape }) =>
+    `${name} (${dtype}, [${shape.map((size) => size ?? "any").join(", ")}])`
+  );
+  const what = unknown === undefined ? "Cannot tell which input is which" : `Cannot use input ${unknown}`;
+  return new LarderError("BAD_INPUT", what, {
+    field: unknown === undefined ? "inputs" : `inputs.${unknown}`,
+    hint: `Give by name: ${names.join(", ")}.`,
+  });
+}
+
+function first(keys: readonly ModelKey[]): ModelKey {
+  const [key] = keys;
+  if (key === undefined) throw new Error("candidates are never empty");
+  return key;
+}
+
+/** Microseconds are as much as a clock tells. */
+function rounded(ms: number): number {
+  return Math.round(Math.max(0, ms) * 1000) / 1000;
+}
