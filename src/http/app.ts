@@ -5,11 +5,13 @@ import type { HttpEnv } from "./exchange.ts";
 import type { AccessGuard } from "./guard/access.ts";
 import { jsonBodiesOnly, limitBodies, routeGuard } from "./guard/route-guards.ts";
 import { blobRoutes } from "./native/blobs.ts";
+import { cacheRoutes, modelMemoryRoutes } from "./native/cache.ts";
 import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
 import { modelRoutes } from "./native/models.ts";
 import { pullRoutes } from "./native/pulls.ts";
 import { tokenRoutes } from "./native/tokens.ts";
+import { openaiRoutes } from "./openai/routes.ts";
 import { NoRouteError } from "./problem.ts";
 import { asLarderError } from "./validate.ts";
 
@@ -32,10 +34,13 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(limitBodies(bodyBytesMax), jsonBodiesOnly);
   app.route("/", healthRoutes(library, allow, metrics));
+  app.route("/", cacheRoutes(library.models, allow));
+  app.route("/", modelMemoryRoutes(library.models, allow));
   app.route("/", modelRoutes(library, allow));
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));
   app.route("/", tokenRoutes(library, allow));
+  app.route("/", openaiRoutes(library.models, routeGuard(access.ignoringForeign())));
   if (serving !== undefined) app.route("/", blobRoutes(serving, allow));
   app.onError((error) => {
     throw asLarderError(error);

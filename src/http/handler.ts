@@ -37,7 +37,7 @@ export class Handler {
     const exchange: Exchange = { id: this.#ids.next(), peer, route: NO_ROUTE };
     const startMs = performance.now();
     const finish = (response: Response) => this.#finish(request, exchange, response, startMs);
-    const fail = (error: unknown) => finish(this.#problem(error, exchange));
+    const fail = (error: unknown) => finish(this.#problem(error, exchange, request));
     try {
       const response = this.#route(request, exchange);
       return response instanceof Promise ? response.then(finish, fail) : finish(response);
@@ -49,13 +49,14 @@ export class Handler {
   /** An answer without looking at the request, for when there is no room or no time for it. */
   refuse(request: Request, peer: Peer, error: LarderError): Response {
     const exchange: Exchange = { id: this.#ids.next(), peer, route: NO_ROUTE };
-    return this.#finish(request, exchange, this.#dialect.refuse(error, exchange.id), performance.now());
+    const response = this.#dialect.refuse(error, exchange.id, rawPath(request.url));
+    return this.#finish(request, exchange, response, performance.now());
   }
 
   /** What breaks after the answer was made: a file that was deleted between look-up and sending. */
   failed(error: unknown): Response {
     this.#log.error("Sending an answer failed: {error}", { error });
-    return this.#dialect.refuse(error, "(unknown)");
+    return this.#dialect.refuse(error, "(unknown)", "");
   }
 
   /** Gives memory and open files back; call it when nothing is being answered any more. */
@@ -71,7 +72,7 @@ export class Handler {
     return this.#dialect.answer(request, rawPath(request.url), exchange);
   }
 
-  #problem(error: unknown, exchange: Exchange): Response {
+  #problem(error: unknown, exchange: Exchange, { url }: Request): Response {
     if (!isLarderError(error) && !(error instanceof NoRouteError)) {
       this.#log.error("Answering {route} failed: {error}", {
         route: exchange.route,
@@ -79,7 +80,7 @@ export class Handler {
         error,
       });
     }
-    return this.#dialect.refuse(error, exchange.id);
+    return this.#dialect.refuse(error, exchange.id, rawPath(url));
   }
 
   #finish(request: Request, exchange: Exchange, response: Response, startMs: number): Response {

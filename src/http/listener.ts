@@ -16,7 +16,9 @@ export type Address =
 
 export interface ListenerOptions {
   readonly handler: Handler;
-  readonly config: Pick<Config, "connectionsMax" | "bodyBytesMax">;
+  readonly config:
+    & Pick<Config, "connectionsMax" | "bodyBytesMax">
+    & Partial<Pick<Config, "inferBodyBytesMax">>;
   /** Aborted when nothing new is to be taken. */
   readonly stopping: AbortSignal;
 }
@@ -36,6 +38,7 @@ export class Listener {
   /** @throws {LarderError} PORT_IN_USE, PERMISSION; CONFIG: an address that is not ours. */
   listen(address: Address): Bun.Server<undefined> {
     const peer = { trusted: "unix" in address };
+    const { bodyBytesMax, inferBodyBytesMax = 0 } = this.#config;
     const where = "unix" in address ? address : { hostname: address.hostname, port: address.port };
     try {
       return Bun.serve({
@@ -45,7 +48,7 @@ export class Listener {
         reusePort: false,
         idleTimeout: IDLE_TIMEOUT_S,
         // Above our own limit, so that our own answer says what is allowed; this one bounds what a liar may send.
-        maxRequestBodySize: this.#config.bodyBytesMax * 4,
+        maxRequestBodySize: Math.max(bodyBytesMax * 4, inferBodyBytesMax * 2),
         fetch: (request, server) => {
           const refusal = this.#refusal(server);
           if (refusal !== undefined) return this.#handler.refuse(request, peer, refusal);

@@ -22,7 +22,7 @@ export interface HttpOptions {
   readonly serving?: HubServing;
   readonly config: Pick<
     Config,
-    "host" | "port" | "allowHosts" | "connectionsMax" | "bodyBytesMax" | "shutdownS"
+    "host" | "port" | "allowHosts" | "connectionsMax" | "bodyBytesMax" | "inferBodyBytesMax" | "shutdownS"
   >;
   /** Where the owner's own socket is made; who can open it may do everything. */
   readonly unixSocket?: string;

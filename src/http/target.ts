@@ -25,7 +25,7 @@ const NUMBER_SIGN = 0x23;
  * Percent-decodes once, strictly: what is malformed or not UTF-8 is refused, and what is still encoded afterwards is
  * literal text for the parsers of names to judge.
  */
-function decode(text: string, code: "BAD_NAME" | "BAD_PATH"): string {
+export function decode(text: string, code: "BAD_NAME" | "BAD_PATH"): string {
   if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);

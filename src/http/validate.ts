@@ -23,6 +23,13 @@ export function queryOf<T extends z.ZodType>(schema: T) {
   });
 }
 
+/** A body that no validator of a route has read. @throws {LarderError} BAD_BODY naming the field. */
+export function checkBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw invalid("BAD_BODY", "body", result.error.issues[0] as Issue | undefined);
+}
+
 /** What the validator itself throws on malformed JSON, in our form. */
 export function asLarderError(error: unknown): unknown {
   if (!(error instanceof HTTPException) || error.status !== 400) return error;

@@ -43,10 +43,24 @@ describe("routes make one call and answer it", () => {
       "acme/tiny",
       "stable",
     ]],
+    ["PUT", "/api/models/acme/tiny/aliases/best", { metric: "mae", better: "lower" }, 200, [
+      "setBestMetric",
+      "acme/tiny",
+      { metric: "mae", better: "lower" },
+    ]],
+    ["PUT", "/api/models/iris/aliases/best", { metric: "f1" }, 200, ["setBestMetric", "iris", {
+      metric: "f1",
+    }]],
+    ["DELETE", "/api/models/iris/aliases/best", undefined, 204, ["removeAlias", "iris", "best"]],
     ["POST", "/api/models/import", { path: "/m", model: "iris", mode: "copy" }, 202, ["importPath", {
       path: "/m",
       model: "iris",
       mode: "copy",
+    }]],
+    ["POST", "/api/models/import", { path: "/m", model: "iris", metrics: { f1: 0.5 } }, 202, ["importPath", {
+      path: "/m",
+      model: "iris",
+      metrics: { f1: 0.5 },
     }]],
     ["GET", "/api/pulls?limit=5&active=true", undefined, 200, ["listPulls", { limit: 5, active: true }]],
     ["GET", "/api/pulls/p1", undefined, 200, ["getPull", "p1"]],
@@ -223,6 +237,40 @@ describe("names in addresses", () => {
     const response = await s.fetch(target);
     expect([response.status, (await problemOf(response)).code]).toEqual([400, "BAD_NAME"]);
     expect(s.library.calls).toEqual([]);
+  });
+
+  test.each<[string, object, string, string]>([
+    ["best without a metric", {}, "BAD_BODY", "metric"],
+    ["best as a version", { version: "1" }, "BAD_BODY", "metric"],
+    ["best by no name of a metric", { metric: "a b" }, "BAD_NAME", "metric"],
+    ["best the other way", { metric: "f1", better: "best" }, "BAD_BODY", "better"],
+  ])("%s is 400", async (_what, body, code, field) => {
+    await using s = await admin();
+    const response = await s.ask("PUT", "/api/models/iris/aliases/best", body);
+    expect([response.status, await problemOf(response)]).toMatchObject([400, { code, field }]);
+    expect(s.library.calls).toEqual([]);
+  });
+
+  test("an alias without a version is 400", async () => {
+    await using s = await admin();
+    const response = await s.ask("PUT", "/api/models/iris/aliases/stable", { metric: "f1" });
+    expect([response.status, await problemOf(response)]).toMatchObject([400, {
+      code: "BAD_BODY",
+      field: "version",
+    }]);
+  });
+
+  test("a metric that is no number is 400", async () => {
+    await using s = await admin();
+    const response = await s.ask("POST", "/api/models/import", {
+      path: "/m",
+      model: "i",
+      metrics: { f1: "1" },
+    });
+    expect([response.status, await problemOf(response)]).toMatchObject([400, {
+      code: "BAD_BODY",
+      field: "metrics.f1",
+    }]);
   });
 
   test("an alias that is computed cannot be set", async () => {

@@ -8,6 +8,7 @@ export const CONFIG = {
   allowHosts: [] as readonly string[],
   connectionsMax: 100,
   bodyBytesMax: 2000,
+  inferBodyBytesMax: 20_000,
   shutdownS: 2,
 };
 

@@ -1,5 +1,7 @@
 import { type ErrorCode, LarderError, sha256 } from "../../src/core/index.ts";
 import type {
+  BestRequest,
+  BestView,
   EnsuredVariant,
   HealthView,
   HubTokenView,
@@ -7,6 +9,7 @@ import type {
   Library,
   ManifestView,
   ModelPage,
+  Models,
   ModelView,
   PullRequest,
   PullView,
@@ -14,6 +17,7 @@ import type {
   ServedFile,
   TokenView,
 } from "../../src/library/index.ts";
+import { StandInModels } from "./models-stand-in.ts";
 
 export const PULL: PullView = {
   id: "p1",
@@ -75,6 +79,7 @@ export const MANIFEST: ManifestView = {
  */
 export class StandInLibrary implements Library {
   readonly calls: Array<readonly [string, ...unknown[]]> = [];
+  readonly models: Models = new StandInModels();
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */
@@ -127,8 +132,8 @@ export class StandInLibrary implements Library {
 
   async describe(reference: string): Promise<ModelView> {
     this.#note("describe", reference);
-    const version = { version: "1", created_at: 1, size_bytes: 1, variants: [], files: [] };
-    return { model: reference, version, versions: [], aliases: {} };
+    const version = { version: "1", created_at: 1, size_bytes: 1, variants: [], files: [], metrics: {} };
+    return { model: reference, version, versions: [], aliases: {}, best: null };
   }
 
   async path(reference: string, options: object = {}) {
@@ -164,6 +169,11 @@ export class StandInLibrary implements Library {
   async setAlias(model: string, alias: string, version: string) {
     this.#note("setAlias", model, alias, version);
     return { model, alias, version };
+  }
+
+  async setBestMetric(model: string, wanted: BestRequest): Promise<BestView> {
+    this.#note("setBestMetric", model, wanted);
+    return { model, alias: "best", version: "1", metric: wanted.metric };
   }
 
   async removeAlias(model: string, alias: string): Promise<void> {

@@ -19,14 +19,22 @@ export interface AccessOptions {
 
 /** The one place that says who may do what. */
 export class AccessGuard {
+  readonly #options: AccessOptions;
   readonly #library: AccessOptions["library"];
   readonly #onLoopback: boolean;
   readonly #ignoresForeign: boolean;
 
-  constructor({ library, host, foreign = "refuse" }: AccessOptions) {
+  constructor(options: AccessOptions) {
+    const { library, host, foreign = "refuse" } = options;
+    this.#options = options;
     this.#library = library;
     this.#onLoopback = isLoopback(host);
     this.#ignoresForeign = foreign === "ignore";
+  }
+
+  /** The same for routes whose clients send some key to whatever address they are given: one that is not ours says nothing. */
+  ignoringForeign(): AccessGuard {
+    return new AccessGuard({ ...this.#options, foreign: "ignore" });
   }
 
   /** @throws {LarderError} UNAUTHORIZED: no or an unknown token; FORBIDDEN: a token without this scope. */

@@ -1,14 +1,16 @@
 import { type Context, Hono } from "hono";
-import { LarderError, parseAlias } from "../../core/index.ts";
+import { z } from "zod";
+import { BEST, LarderError, parseAlias } from "../../core/index.ts";
 import type { LarderApi } from "../../library/index.ts";
 import type { HttpEnv } from "../exchange.ts";
 import type { Allow } from "../guard/route-guards.ts";
 import { NoRouteError } from "../problem.ts";
 import { type ModelTarget, parseModelTarget, rawPath } from "../target.ts";
-import { jsonBody, queryOf } from "../validate.ts";
+import { checkBody, jsonBody, queryOf } from "../validate.ts";
 import { pullBody, pullRequest } from "./pull-body.ts";
 import {
   aliasBody,
+  bestBody,
   hubCacheBody,
   importBody,
   listQuery,
@@ -28,6 +30,7 @@ type Models = Pick<
   | "remove"
   | "setAlias"
   | "removeAlias"
+  | "setBestMetric"
   | "importPath"
   | "importHubCache"
 >;
@@ -62,17 +65,22 @@ export function modelRoutes(library: Models, allow: Allow): Hono<HttpEnv> {
         hint: "Ask for /api/models/{model}/path.",
       });
     })
-    .put("/api/models/*", allow("admin"), jsonBody(aliasBody), async (c) => {
+    .put("/api/models/*", allow("admin"), jsonBody(z.looseObject({})), async (c) => {
       const target = targetOf(c);
       if (target.kind !== "alias") throw new NoRouteError(["GET", "DELETE"]);
-      const { version } = c.req.valid("json");
-      return c.json(await library.setAlias(target.model, parseAlias(target.alias), version));
+      const body = c.req.valid("json");
+      if (target.alias === BEST) {
+        const wanted = withoutUndefined(checkBody(bestBody, body));
+        return c.json(await library.setBestMetric(target.model, wanted));
+      }
+      const alias = parseAlias(target.alias);
+      return c.json(await library.setAlias(target.model, alias, checkBody(aliasBody, body).version));
     })
     .delete("/api/models/*", allow("admin"), queryOf(modelQuery), async (c) => {
       const target = targetOf(c, c.req.valid("query").version);
       if (target.kind === "path") throw new NoRouteError(["GET"]);
       if (target.kind === "model") return c.json(await library.remove(target.reference));
-      await library.removeAlias(target.model, parseAlias(target.alias));
+      await library.removeAlias(target.model, target.alias === BEST ? BEST : parseAlias(target.alias));
       return c.body(null, 204);
     });
 }

@@ -5,6 +5,7 @@ import {
   parseAlias,
   parseDigest,
   parseFilePath,
+  parseMetricName,
   parseModelName,
   parseVariant,
   parseVersion,
@@ -50,6 +51,12 @@ export const scanBody = z.strictObject({ model, revision: revision.optional() })
 
 export const aliasBody = z.strictObject({ version });
 
+/** Of the alias `best`: which version it stands for is computed. */
+export const bestBody = z.strictObject({
+  metric: parsed((text) => parseMetricName(text)),
+  better: z.enum(["higher", "lower"], "higher or lower").optional(),
+});
+
 export const importBody = z.strictObject({
   path: absolutePath,
   model,
@@ -58,6 +65,7 @@ export const importBody = z.strictObject({
   mode: mode.optional(),
   sha256: digest.optional(),
   aliases: aliases.optional(),
+  metrics: z.record(z.string(), z.number("a finite number")).optional(),
 });
 
 export const hubCacheBody = z.strictObject({
