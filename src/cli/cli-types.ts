@@ -1,13 +1,13 @@
 import type { Config } from "../config/index.ts";
 import type { Clock } from "../core/index.ts";
-import type { LarderApi } from "../library/index.ts";
 import type { LogSettings } from "./log-sink.ts";
+import type { CliApi } from "./models-api.ts";
 import type { Output } from "./output.ts";
 import type { TextStream } from "./text-stream.ts";
 
 /** This process owns the home and has its library open. */
 export interface OpenedHome {
-  readonly library: LarderApi;
+  readonly library: CliApi;
   /** Stops transfers keeping what can be resumed, closes everything, lets the home go. */
   close(): Promise<void>;
 }
@@ -19,6 +19,8 @@ export interface Serving {
   /** What clients of the hub are given as `HF_ENDPOINT`. */
   readonly hubUrl?: string;
   readonly socketPath: string;
+  /** A model to try, when there is one. */
+  readonly demoModel?: string;
   /** Drains, closes, lets the home go; within the configured time. */
   close(): Promise<void>;
 }
@@ -38,12 +40,17 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ServeOptions extends OpenOptions {
+  /** Offers a model to try. */
+  readonly demo: boolean;
+}
+
 /** What the verbs need and this folder may not import: built in wire.ts. */
 export interface CliParts {
   /** Takes the home for this process. @throws {LarderError} HOME_LOCKED after `waitMs`, and what opening gives. */
   openHome(config: Config, options: OpenOptions): Promise<OpenedHome>;
   /** @throws {LarderError} HOME_LOCKED, PORT_IN_USE, CONFIG, SCHEMA_NEWER. */
-  serve(config: Config, options: OpenOptions): Promise<Serving>;
+  serve(config: Config, options: ServeOptions): Promise<Serving>;
   inspectRegistry(config: Config): RegistryReport;
 }
 

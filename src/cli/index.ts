@@ -1,4 +1,5 @@
 export type * from "./cli-types.ts";
+export type * from "./models-api.ts";
 export { exitOfSignal } from "./exit-codes.ts";
 export { configureLogging } from "./log-sink.ts";
 export { runCli } from "./program.ts";

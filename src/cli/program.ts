@@ -8,9 +8,14 @@ import { doctor } from "./verbs/doctor.ts";
 import { gc } from "./verbs/gc.ts";
 import { importVerb } from "./verbs/import.ts";
 import { list } from "./verbs/list.ts";
+import { load, unload } from "./verbs/load.ts";
 import { path } from "./verbs/path.ts";
+import { pin, unpin } from "./verbs/pin.ts";
+import { predict } from "./verbs/predict.ts";
+import { ps } from "./verbs/ps.ts";
 import { pull } from "./verbs/pull.ts";
 import { pulls } from "./verbs/pulls.ts";
+import { reload } from "./verbs/reload.ts";
 import { remove } from "./verbs/remove.ts";
 import { repair } from "./verbs/repair.ts";
 import { scan } from "./verbs/scan.ts";
@@ -23,7 +28,7 @@ import { version } from "./verbs/version.ts";
 /** In the order of the help. */
 const VERBS: readonly Verb[] = [
   ...[serve, pull, scan, list, show, path, remove, alias, importVerb, verify, repair, gc, pulls, token],
-  ...[doctor, version],
+  ...[predict, ps, load, unload, reload, pin, unpin, doctor, version],
 ];
 
 const EXIT_CODES =

@@ -1,11 +1,12 @@
-import { isLarderError } from "../core/index.ts";
+import { BEST, isLarderError } from "../core/index.ts";
 import type {
+  BestRequest,
+  BestView,
   HealthView,
   HubCacheImportRequest,
   HubTokenView,
   ImportRequest,
   JobView,
-  LarderApi,
   ManifestView,
   ModelPage,
   ModelView,
@@ -19,13 +20,15 @@ import type {
   TokenView,
   UpkeepRequest,
 } from "../library/index.ts";
+import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
+import { RemoteModels } from "./remote-models.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
 const NDJSON = "application/x-ndjson";
 
 /** Tries the socket of a home. Undefined when nobody listens there: no file, or one that a killed owner left. */
-export async function connectOwner(socketPath: string): Promise<LarderApi | undefined> {
+export async function connectOwner(socketPath: string): Promise<CliApi | undefined> {
   try {
     await askOwner(socketPath, "/health/live");
   } catch (error) {
@@ -36,11 +39,13 @@ export async function connectOwner(socketPath: string): Promise<LarderApi | unde
 }
 
 /** The use cases asked of the owner's API. */
-class RemoteLarder implements LarderApi {
+class RemoteLarder implements CliApi {
+  readonly models: ModelsApi;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
+    this.models = new RemoteModels(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */
@@ -106,6 +111,10 @@ class RemoteLarder implements LarderApi {
 
   async removeAlias(model: string, alias: string): Promise<void> {
     await this.#ask(`/api/models/${names(model)}/aliases/${part(alias)}`, { method: "DELETE" });
+  }
+
+  setBestMetric(model: string, wanted: BestRequest): Promise<BestView> {
+    return this.#json(`/api/models/${names(model)}/aliases/${BEST}`, { method: "PUT", body: wanted });
   }
 
   path(reference: string, options: { readonly layout?: PathLayout } = {}): Promise<PathView> {

@@ -1,6 +1,6 @@
 import { isLarderError, LarderError } from "../core/index.ts";
-import type { LarderApi } from "../library/index.ts";
 import type { OpenedHome, VerbContext } from "./cli-types.ts";
+import type { CliApi } from "./models-api.ts";
 import { connectOwner } from "./remote.ts";
 import { socketPathOf } from "./socket-path.ts";
 
@@ -9,7 +9,7 @@ const LOOK_MS = 200;
 const NOTE_AFTER_MS = 1_000;
 
 export interface Session {
-  readonly api: LarderApi;
+  readonly api: CliApi;
   /** This process owns the home; false when a running server does the work. */
   readonly owned: boolean;
 }
@@ -28,7 +28,7 @@ export async function withApi<T>(context: VerbContext, use: (session: Session) =
   }
 }
 
-async function findApi(context: VerbContext): Promise<{ api: LarderApi; home?: OpenedHome }> {
+async function findApi(context: VerbContext): Promise<{ api: CliApi; home?: OpenedHome }> {
   const { clock, config, parts, signal, verb } = context;
   const startMs = clock.monotonicMs();
   const deadlineMs = startMs + config.waitS * 1000;

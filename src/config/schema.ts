@@ -45,6 +45,17 @@ export const configSchema = z.strictObject({
   hubMirrors: list(endpoint, ENDPOINT_ALLOWED).default([])
     .describe("addresses that have the same as the hub, tried in order when it fails, comma-separated"),
   hubToken: text(parseHubToken, "visible ASCII characters").optional().describe("token for the hub"),
+  modelsMax: integer(1, 10_000).default(3).describe("models in memory at once"),
+  modelsBytes: bytes(0).default(0)
+    .describe("memory of all models together; 0 is half of what is available, measured again and again"),
+  modelsPolicy: choice("lru", "lfu", "fifo", "arc", "ttl", "cost").default("lru")
+    .describe("which model leaves the memory first when another one needs room"),
+  keepAliveS: seconds(0, 366 * DAY_S).default(0)
+    .describe("a model that nobody used for so long leaves the memory; 0 keeps it"),
+  isolation: choice("thread", "process").default("thread")
+    .describe("where a model runs: a thread of the server, or a process of its own"),
+  pullOnUse: yesNo().default(true).describe("pull a model of the hub that is asked for and not here"),
+  reloadOnChange: yesNo().default(true).describe("what is loaded follows an alias or latest when it moves"),
   offline: yesNo().default(false).describe("never ask the hub"),
   memoryBytes: bytes(0).default(0)
     .describe("memory that models may take, for saying what fits; 0 measures what is available"),
@@ -64,6 +75,9 @@ export const configSchema = z.strictObject({
   waitS: seconds(0, DAY_S).default(30).describe("how long to wait for a home that another process owns"),
   connectionsMax: integer(1, 1_000_000).default(1024).describe("requests served at once"),
   bodyBytesMax: bytes(1024).default(2 ** 20).describe("limit for the body of a request"),
+  inferBodyBytesMax: bytes(1024).default(64 * 2 ** 20).describe(
+    "limit for the body of a request for inference",
+  ),
   shutdownS: seconds(0, 600).default(4).describe("how long a stop waits for running requests"),
 });
 

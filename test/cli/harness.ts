@@ -1,5 +1,12 @@
 import { PassThrough, Readable } from "node:stream";
-import { type CliEnvironment, type CliParts, runCli, TextStream } from "../../src/cli/index.ts";
+import {
+  type CliApi,
+  type CliEnvironment,
+  type CliParts,
+  type ModelsApi,
+  runCli,
+  TextStream,
+} from "../../src/cli/index.ts";
 import { systemClock } from "../../src/core/index.ts";
 import type { LarderApi } from "../../src/library/index.ts";
 
@@ -15,7 +22,7 @@ export interface RunResult {
 
 export interface RunOptions {
   /** What the home of this process answers; a call of anything else throws. */
-  readonly api?: Partial<LarderApi>;
+  readonly api?: Partial<LarderApi> & { readonly models?: Partial<ModelsApi> };
   readonly parts?: Partial<CliParts>;
   readonly env?: Record<string, string>;
   readonly stdin?: string;
@@ -63,7 +70,7 @@ function keyboard(keys: string, rawModes: boolean[]): ReturnType<CliEnvironment[
 
 function partsOf({ api = {}, parts }: RunOptions): CliEnvironment["parts"] {
   return {
-    openHome: () => Promise.resolve({ library: api as LarderApi, close: () => Promise.resolve() }),
+    openHome: () => Promise.resolve({ library: api as CliApi, close: () => Promise.resolve() }),
     serve: () => Promise.reject(new Error("no server in this test")),
     inspectRegistry: () => ({ state: "absent", schema: null, schemaKnown: 1 }),
     ...parts,

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { CliApi } from "../../src/cli/index.ts";
 import type { LarderApi, PullRequest, PullView } from "../../src/library/index.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
 import { larder } from "./harness.ts";
@@ -138,7 +139,7 @@ test("--connections and --limit-rate are settings of this process when it owns t
     parts: {
       openHome: (config) => {
         seen.push(config.connectionsPerPull, config.rateBytesPerS);
-        return Promise.resolve({ library: ends(DONE) as LarderApi, close: () => Promise.resolve() });
+        return Promise.resolve({ library: ends(DONE) as CliApi, close: () => Promise.resolve() });
       },
     },
   });

@@ -84,6 +84,9 @@ const ROUTES: ReadonlyArray<
   ["PUT /api/models/acme/tiny/aliases/prod", (api) => api.setAlias("acme/tiny", "prod", "1"), {
     version: "1",
   }],
+  ["PUT /api/models/acme/tiny/aliases/best", (api) => api.setBestMetric("acme/tiny", { metric: "f1" }), {
+    metric: "f1",
+  }],
   ["DELETE /api/models/acme/tiny/aliases/prod", (api) => api.removeAlias("acme/tiny", "prod")],
   ["POST /api/models/import", (api) => api.importPath({ path: "/x", model: "a" }), {
     path: "/x",

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { ServeOptions } from "../../src/cli/index.ts";
 import { larder } from "./harness.ts";
 
 test.each([
@@ -24,3 +25,31 @@ test.each([
   const { documents } = await larder(["serve", "--json"], options);
   expect(documents[0]).toMatchObject({ url: "http://127.0.0.1:7420", hub_url: "http://127.0.0.1:7421" });
 });
+
+test.each<[string[], boolean]>([[[], false], [["--demo"], true]])(
+  "serve %j offers a model to try: %p",
+  async (args, demo) => {
+    const stop = new AbortController();
+    const asked: boolean[] = [];
+    const parts = {
+      serve: (_: unknown, options: ServeOptions) => {
+        asked.push(options.demo);
+        setTimeout(() => stop.abort("SIGTERM"), 0);
+        const demoModel = options.demo ? { demoModel: "demo/iris" } : {};
+        return Promise.resolve({
+          url: "http://h:1",
+          socketPath: "/s",
+          ...demoModel,
+          close: () => Promise.resolve(),
+        });
+      },
+    };
+    const { stdout } = await larder(["serve", "--log-format", "text", ...args], {
+      parts,
+      signal: stop.signal,
+    });
+    const line = "To try demo/iris: curl http://h:1/api/v1/predict -H 'content-type: application/json' " +
+      `-d '{"model":"demo/iris","inputs":[[5.1,3.5,1.4,0.2]]}'\n`;
+    expect([asked, stdout.includes(line)]).toEqual([[demo], demo]);
+  },
+);

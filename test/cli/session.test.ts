@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { CliApi } from "../../src/cli/index.ts";
 import { LarderError } from "../../src/core/index.ts";
 import type { LarderApi } from "../../src/library/index.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
@@ -24,7 +25,7 @@ test("a home that becomes free meanwhile is taken, and let go at the end", async
     parts: {
       openHome: () => {
         if (++tries < 3) return Promise.reject(LOCKED);
-        return Promise.resolve({ library: TOKENS as LarderApi, close: () => Promise.resolve(void closed++) });
+        return Promise.resolve({ library: TOKENS as CliApi, close: () => Promise.resolve(void closed++) });
       },
     },
   });
@@ -65,7 +66,7 @@ test("the home is let go when the verb fails", async () => {
   const { code } = await larder(["token", "list"], {
     parts: {
       openHome: () =>
-        Promise.resolve({ library: library as LarderApi, close: () => Promise.resolve(void closed++) }),
+        Promise.resolve({ library: library as CliApi, close: () => Promise.resolve(void closed++) }),
     },
   });
   expect([code, closed]).toEqual([75, 1]);

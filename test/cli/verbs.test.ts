@@ -20,12 +20,14 @@ const IRIS: ModelView = {
       state: "intact",
       sources: ["https://a.example/x"],
     }],
+    metrics: { f1: 0.97, log_loss: 0.08 },
   },
   versions: [
-    { version: "1.2.0", created_at: 1_700_000_000, size_bytes: 4, files: 1 },
-    { version: "1.1.0", created_at: 1_600_000_000, size_bytes: 4, files: 1 },
+    { version: "1.2.0", created_at: 1_700_000_000, size_bytes: 4, files: 1, metrics: { f1: 0.97 } },
+    { version: "1.1.0", created_at: 1_600_000_000, size_bytes: 4, files: 1, metrics: {} },
   ],
   aliases: { stable: "1.1.0" },
+  best: { version: "1.2.0", metric: "f1" },
 };
 
 test("list goes through all pages and says how many there are", async () => {
@@ -58,6 +60,17 @@ test("show names version, aliases, files and where they came from", async () => 
   for (const part of ["1.2.0, 1.1.0", "stable → 1.1.0", "iris.onnx", DIGEST, "https://a.example/x"]) {
     expect(stdout).toContain(part);
   }
+});
+
+test("show names metrics, and what best stands for", async () => {
+  const show = async (model: ModelView) =>
+    (await larder(["show", "iris"], { api: { describe: () => Promise.resolve(model) } })).stdout;
+  const measured = await show(IRIS);
+  expect(measured).toMatch(/^metrics: +f1 0\.97, log_loss 0\.08$/m);
+  expect(measured).toMatch(/^best: +1\.2\.0 \(by f1\)$/m);
+  const plain = await show({ ...IRIS, version: { ...IRIS.version, metrics: {} }, best: null });
+  expect(plain).toMatch(/^metrics: +none$/m);
+  expect(plain).not.toContain("best:");
 });
 
 test("an unknown model exits with 1 and a hint", async () => {
@@ -144,6 +157,22 @@ test("alias set, list and remove", async () => {
   expect((await larder(["alias", "set", "../x", "prod", "1"], { api })).code).toBe(2);
 });
 
+test.each<[string[], object, string | null, string]>([
+  [["log_loss"], { metric: "log_loss" }, "1.2.0", "iris@best → 1.2.0 (by log_loss)\n"],
+  [
+    ["ms", "--better", "lower"],
+    { metric: "ms", better: "lower" },
+    null,
+    "iris@best → nothing: no version has ms\n",
+  ],
+])("alias best iris %j", async (args, wanted, version, printed) => {
+  const asked: unknown[] = [];
+  const best = { model: "iris", alias: "best" as const, version, metric: null };
+  const api: Partial<LarderApi> = { setBestMetric: (...call) => (asked.push(call), Promise.resolve(best)) };
+  const { code, stdout } = await larder(["alias", "best", "iris", ...args], { api });
+  expect([code, stdout, asked]).toEqual([0, printed, [["iris", wanted]]]);
+});
+
 test("import gives an absolute path and what the reference says", async () => {
   const asked: ImportRequest[] = [];
   const files = [{ path: "x.bin", sha256: DIGEST, size_bytes: 4, mode: "reflink" }];
@@ -163,6 +192,24 @@ test("import gives an absolute path and what the reference says", async () => {
   expect(asked).toEqual([
     { path: "/data/x.bin", model: "iris", version: "1", variant: "q4", mode: "copy", aliases: ["a"] },
   ]);
+});
+
+test("import gives metrics as numbers, and refuses what is none before it asks", async () => {
+  const asked: ImportRequest[] = [];
+  const result = { model: "iris", version: "1", variant: "default", files: [] };
+  const done = { ...VERIFIED, kind: "import" as const, result };
+  const api: Partial<LarderApi> = {
+    importPath: (request) => (asked.push(request), Promise.resolve(done)),
+    watchJob: () => sequence(done),
+  };
+  const importing = (...metrics: string[]) =>
+    larder(["import", "/x", "iris@1", ...metrics.flatMap((metric) => ["--metric", metric])], { api });
+  expect((await importing("f1=0.97", "log_loss=8e-2", "bias=-1")).code).toBe(0);
+  expect(asked.map(({ metrics }) => metrics)).toEqual([{ f1: 0.97, log_loss: 0.08, bias: -1 }]);
+  for (const wrong of ["f1", "f1=", "=1", "f1=good", "f1=NaN", "f1=1=2", "f1=Infinity"]) {
+    expect([wrong, (await importing(wrong)).code]).toEqual([wrong, 2]);
+  }
+  expect(asked).toHaveLength(1);
 });
 
 const DAMAGED = {

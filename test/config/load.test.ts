@@ -15,6 +15,7 @@ describe("loadConfig()", () => {
       connectionsPerPull: 4,
       rateBytesPerS: 0,
       bodyBytesMax: 1_048_576,
+      inferBodyBytesMax: 67_108_864,
       configFile: undefined,
     });
     expect(config.sources.port).toBe("default");

@@ -1,5 +1,6 @@
-import type { Command } from "commander";
-import { parseModelName } from "../../core/index.ts";
+import { type Command, Option } from "commander";
+import { BEST, type BestMetric, parseModelName } from "../../core/index.ts";
+import type { BestView } from "../../library/index.ts";
 import { withApi } from "../session.ts";
 import { formatTable } from "../table.ts";
 import { addExample, type Cli, type Verb } from "../verb.ts";
@@ -8,6 +9,7 @@ export const alias: Verb = (program, cli) => {
   const command = program.command("alias").description("names that move between versions");
   addExample(command, "larder alias set iris stable 1.2.0", "larder alias remove iris stable");
   addSet(command, cli);
+  addBest(command, cli);
   addRemove(command, cli);
   addList(command, cli);
 };
@@ -26,8 +28,39 @@ function addSet(parent: Command, cli: Cli): void {
   }));
 }
 
+function addBest(parent: Command, cli: Cli): void {
+  const command = parent.command(BEST).description(
+    "say by which metric the version is chosen that best stands for",
+  )
+    .argument("<model>").argument("<metric>", "as given with `larder import --metric`")
+    .addOption(
+      new Option("--better <side>", "of a metric of your own: higher or lower is better").choices([
+        "higher",
+        "lower",
+      ]),
+    );
+  addExample(command, "larder alias best iris log_loss", "larder alias best iris latency_ms --better lower");
+  command.action(
+    cli.action<{ better?: BestMetric["better"] }>(
+      async (context, { args: [model = "", metric = ""], options }) => {
+        const wanted = { metric, ...(options.better === undefined ? {} : { better: options.better }) };
+        const best = await withApi(context, ({ api }) => api.setBestMetric(parseModelName(model), wanted));
+        context.output.document(best);
+        context.output.line(describeBest(best, metric));
+      },
+    ),
+  );
+}
+
+function describeBest({ model, version }: BestView, metric: string): string {
+  if (version === null) return `${model}@${BEST} → nothing: no version has ${metric}`;
+  return `${model}@${BEST} → ${version} (by ${metric})`;
+}
+
 function addRemove(parent: Command, cli: Cli): void {
-  const command = parent.command("remove").description("remove an alias; the version stays")
+  const command = parent.command("remove").description(
+    "remove an alias; the version stays. Of best only what it goes by",
+  )
     .argument("<model>").argument("<alias>");
   addExample(command, "larder alias remove iris stable");
   command.action(cli.action(async (context, { args: [model = "", name = ""] }) => {

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { Option } from "commander";
-import { LarderError, parseModelRef } from "../../core/index.ts";
+import { LarderError, parseModelRef, type VersionMetrics } from "../../core/index.ts";
 import type { ImportRequest, ImportView } from "../../library/index.ts";
 import type { VerbContext } from "../cli-types.ts";
 import { followJob } from "../follow-job.ts";
-import { formatBytes, plural } from "../format.ts";
+import { formatBytes, plural, usage } from "../format.ts";
 import { type HubCacheOptions, importHubCache } from "../import-hub-cache.ts";
 import { withApi } from "../session.ts";
 import { addExample, gather, type Verb } from "../verb.ts";
@@ -15,6 +15,7 @@ interface ImportOptions extends HubCacheOptions {
   readonly mode: (typeof MODES)[number];
   readonly sha256?: string;
   readonly alias?: readonly string[];
+  readonly metric?: readonly string[];
 }
 
 export const importVerb: Verb = (program, cli) => {
@@ -29,6 +30,7 @@ export const importVerb: Verb = (program, cli) => {
     )
     .option("--sha256 <digest>", "digest that a single file must have")
     .option("--alias <name>", "alias to move to the version; may be repeated", gather)
+    .option("--metric <name=value>", "how good the version is, such as f1=0.97; may be repeated", gather)
     .option(
       "--hf-cache [folder]",
       "take in the cache of the hub's own tools instead (default: where they keep it)",
@@ -37,12 +39,14 @@ export const importVerb: Verb = (program, cli) => {
   addExample(
     command,
     "larder import ./tiny.gguf acme/tiny@1.0.0:Q4_K_M",
+    "larder import ./iris iris@1.1.0 --metric f1=0.97 --metric log_loss=0.08",
     "larder import --hf-cache --model acme/tiny",
   );
   command.action(
     cli.action<ImportOptions>(async (context, { args: [path, reference], options }) => {
       if (options.hfCache === undefined) return await importPath(context, path, reference, options);
-      refuseBesideCache({ path, reference, "--sha256": options.sha256, "--alias": options.alias });
+      const { sha256, alias, metric } = options;
+      refuseBesideCache({ path, reference, "--sha256": sha256, "--alias": alias, "--metric": metric });
       return await importHubCache(context, options);
     }),
   );
@@ -52,7 +56,7 @@ async function importPath(
   context: VerbContext,
   path: string | undefined,
   reference: string | undefined,
-  { mode, model, sha256, alias }: ImportOptions,
+  { mode, model, sha256, alias, metric }: ImportOptions,
 ): Promise<void> {
   if (path === undefined || reference === undefined) {
     throw wrongUse(
@@ -69,12 +73,24 @@ async function importPath(
     mode,
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(alias === undefined ? {} : { aliases: alias }),
+    ...(metric === undefined ? {} : { metrics: readMetrics(metric) }),
   };
   const job = await withApi(
     context,
     async (session) => await followJob(context, session, await session.api.importPath(request)),
   );
   context.output.line(summary(job.result as ImportView));
+}
+
+/** @throws {LarderError} USAGE naming what is no metric. */
+function readMetrics(given: readonly string[]): VersionMetrics {
+  return Object.fromEntries(given.map((text) => {
+    const [, name, value] = /^([^=]+)=\s*(\S+)\s*$/.exec(text) ?? [];
+    if (name === undefined || !Number.isFinite(Number(value))) {
+      throw usage("--metric", text, "a name and a number such as f1=0.97");
+    }
+    return [name, Number(value)];
+  }));
 }
 
 function summary({ model, version, files }: ImportView): string {

@@ -13,10 +13,12 @@ export const serve: Verb = (program, cli) => {
     "own the home and serve its models over HTTP until stopped",
   );
   addSettings(command, CONFIG_KEYS.map(({ name }) => name).filter((name) => !GLOBAL.has(name)));
-  addExample(command, "larder serve --port 7420");
-  command.action(cli.action(async (context) => {
+  command.option("--demo", "offer demo/iris, two small classifiers to try without a network");
+  addExample(command, "larder serve --port 7420", "larder serve --demo");
+  command.action(cli.action<{ demo?: boolean }>(async (context, { options }) => {
     const { config, parts, signal, verb } = context;
-    const serving = await parts.serve(config, { verb, waitMs: config.waitS * 1000, signal });
+    const { demo = false } = options;
+    const serving = await parts.serve(config, { verb, waitMs: config.waitS * 1000, signal, demo });
     announce(context, serving);
     await aborted(signal);
     logger("serve").info("Stopping after {signal}", { signal: signal.reason });
@@ -24,16 +26,24 @@ export const serve: Verb = (program, cli) => {
   }));
 };
 
-function announce({ config, output }: VerbContext, { url, hubUrl, socketPath }: Serving): void {
+function announce({ config, output }: VerbContext, { url, hubUrl, socketPath, demoModel }: Serving): void {
   const { home } = config;
   const hub = hubUrl === undefined ? {} : { hub_url: hubUrl };
-  output.document({ url, ...hub, socket: socketPath, home, pid: process.pid });
+  const demo = demoModel === undefined ? {} : { demo_model: demoModel };
+  output.document({ url, ...hub, socket: socketPath, home, pid: process.pid, ...demo });
   if (config.logFormat === "json") {
-    return logger("serve").info("Listening on {url}", { url, ...hub, socket: socketPath, home });
+    return logger("serve").info("Listening on {url}", { url, ...hub, socket: socketPath, home, ...demo });
   }
   output.line(`larder listens on ${url}, home ${home}`);
   if (hubUrl !== undefined) output.line(`For clients of the hub: HF_ENDPOINT=${hubUrl}`);
+  if (demoModel !== undefined) output.line(`To try ${demoModel}: ${tryLine(url, demoModel)}`);
   output.line("To pull a first model: larder pull acme/tiny, or any https:// address; `larder pull --help`");
+}
+
+/** A command that asks the model of one flower. */
+function tryLine(url: string, model: string): string {
+  const body = JSON.stringify({ model, inputs: [[5.1, 3.5, 1.4, 0.2]] });
+  return `curl ${url}/api/v1/predict -H 'content-type: application/json' -d '${body}'`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

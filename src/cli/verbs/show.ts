@@ -1,3 +1,4 @@
+import type { VersionMetrics } from "../../core/index.ts";
 import type { FileView, ModelView } from "../../library/index.ts";
 import { formatBytes, formatTime } from "../format.ts";
 import { withApi } from "../session.ts";
@@ -29,8 +30,10 @@ function describe(model: ModelView): string[] {
         "aliases",
         Object.entries(model.aliases).map(([name, target]) => `${name} → ${target}`).join(", ") || "none",
       ],
+      ...model.best === null ? [] : [["best", `${model.best.version} (by ${model.best.metric})`] as const],
       ["versions", model.versions.map((one) => one.version).join(", ")],
       ["variants", version.variants.map(({ name, status }) => `${name} (${status})`).join(", ")],
+      ["metrics", formatMetrics(version.metrics)],
     ]),
     "",
     ...formatTable(
@@ -40,6 +43,10 @@ function describe(model: ModelView): string[] {
       version.files.map(row),
     ),
   ];
+}
+
+function formatMetrics(metrics: VersionMetrics): string {
+  return Object.entries(metrics).map(([name, value]) => `${name} ${value}`).join(", ") || "none";
 }
 
 function row(file: FileView): string[] {

@@ -1,0 +1,1 @@
+export { DEMO_MODEL, ensureDemo, type EnsureDemoOptions } from "./ensure-demo.ts";
