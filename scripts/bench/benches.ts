@@ -1,3 +1,4 @@
+import { cache } from "./cache.ts";
 import { hubAgain } from "./hub-again.ts";
 import { hubBig } from "./hub-big.ts";
 import { hubChunks } from "./hub-chunks.ts";
@@ -5,6 +6,13 @@ import { hubScan } from "./hub-scan.ts";
 import { hubSmall } from "./hub-small.ts";
 import { loop } from "./loop.ts";
 import { memory } from "./memory.ts";
+import { modelsCold } from "./models-cold.ts";
+import { modelsHealth } from "./models-health.ts";
+import { modelsMemory } from "./models-memory.ts";
+import { modelsPredict } from "./models-predict.ts";
+import { modelsReload } from "./models-reload.ts";
+import { modelsThroughput } from "./models-throughput.ts";
+import { modelsWaiting } from "./models-waiting.ts";
 import { pullAria2 } from "./pull-aria2.ts";
 import { pullCurl } from "./pull-curl.ts";
 import { pullLimited } from "./pull-limited.ts";
@@ -27,9 +35,17 @@ export const BENCHES: readonly Bench[] = [
   smallFiles,
   loop,
   start,
+  cache,
   hubScan,
   hubSmall,
   hubBig,
   hubAgain,
   hubChunks,
+  modelsPredict,
+  modelsThroughput,
+  modelsHealth,
+  modelsReload,
+  modelsWaiting,
+  modelsMemory,
+  modelsCold,
 ];

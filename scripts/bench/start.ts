@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeRandom } from "./shared/data-files.ts";
+import { firstAnswer, freePort } from "./shared/first-answer.ts";
 import { larderEnv, LarderServer } from "./shared/larder-server.ts";
 import { settle } from "./shared/rounds.ts";
 import { type Bench, type BenchContext, type Row } from "./shared/types.ts";
@@ -10,8 +11,6 @@ const FILES_PER_MODEL = 100;
 const FILE_BYTES = 1000;
 const HOME = "home";
 const RUNS_MIN = 9;
-const ANSWER_MS = 20_000;
-const POLL_MS = 1;
 const START_MS_MAX = 150;
 
 /** From the start of the executable to its first answers, with a home that has been in use. */
@@ -73,23 +72,4 @@ async function startOnce(
   } finally {
     await processes.stop(child);
   }
-}
-
-async function firstAnswer(url: string, child: Bun.Subprocess): Promise<void> {
-  const deadlineMs = performance.now() + ANSWER_MS;
-  while (child.exitCode === null && performance.now() < deadlineMs) {
-    // Nobody listens yet: refused is the expected answer until the deadline.
-    const answer = await fetch(url).catch(() => undefined);
-    await answer?.arrayBuffer();
-    if (answer?.ok) return;
-    await Bun.sleep(POLL_MS);
-  }
-  throw new Error(`No answer at ${url}; exit code ${child.exitCode}`);
-}
-
-function freePort(): number {
-  const probe = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
-  const { port = 0 } = probe;
-  void probe.stop(true);
-  return port;
 }

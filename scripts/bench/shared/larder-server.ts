@@ -35,10 +35,15 @@ export class LarderServer implements AsyncDisposable {
     this.#token = token;
   }
 
-  static async start({ larder, folder, processes }: BenchContext, name = "home"): Promise<LarderServer> {
+  /** @param flags Further ones of `larder serve`. */
+  static async start(
+    { larder, folder, processes }: BenchContext,
+    name = "home",
+    flags: readonly string[] = [],
+  ): Promise<LarderServer> {
     const home = join(folder, name);
     await mkdir(home, { recursive: true });
-    const command = [larder, "serve", "--port", "0", "--json", "--log-format", "json"];
+    const command = [larder, "serve", "--port", "0", "--json", "--log-format", "json", ...flags];
     const log = join(folder, `${name}.log`);
     const child = processes.start(command, { env: larderEnv(home), cwd: folder, log });
     const url = await announcedUrl(child, log);
@@ -47,7 +52,7 @@ export class LarderServer implements AsyncDisposable {
 
   /** Pulls to the end. @throws {Error} It did not end well. */
   async pull(request: PullRequest): Promise<PullView> {
-    const { id } = await this.#json<PullView>("POST", "/api/models/download", request);
+    const { id } = await this.json<PullView>("POST", "/api/models/download", request);
     const last = await this.#lastEvent<PullView>(`/api/pulls/${id}/events`);
     if (last.state !== "done") {
       throw new Error(`The pull ended as ${last.state}: ${JSON.stringify(last.error)}`);
@@ -57,19 +62,24 @@ export class LarderServer implements AsyncDisposable {
 
   /** Runs an upkeep job to its end. @throws {Error} It did not end well. */
   async job(kind: "verify" | "gc", request: object): Promise<JobView> {
-    return await this.#finish(await this.#json<JobView>("POST", `/api/${kind}`, request));
+    return await this.#finish(await this.json<JobView>("POST", `/api/${kind}`, request));
   }
 
   /** Takes a file or folder in by hard links, so that it is the very file that a peer reads or serves. */
   async importLinked(path: string, model: string): Promise<void> {
     const request = { path, model, version: "1", mode: "hardlink" };
-    await this.#finish(await this.#json<JobView>("POST", "/api/models/import", request));
+    await this.#finish(await this.json<JobView>("POST", "/api/models/import", request));
   }
 
   /** Removes a model and whatever of it is left. */
   async remove(model: string): Promise<void> {
-    await this.#json("DELETE", `/api/models/${model}`);
+    await this.json("DELETE", `/api/models/${model}`);
     await this.job("gc", { grace_s: 0 });
+  }
+
+  /** @throws {Error} It was refused. */
+  async json<T>(method: string, path: string, body?: object): Promise<T> {
+    return await (await this.#request(method, path, body)).json() as T;
   }
 
   async text(path: string): Promise<string> {
@@ -97,10 +107,6 @@ export class LarderServer implements AsyncDisposable {
     const last = (await answer.text()).trimEnd().split("\n").at(-1);
     if (!last) throw new Error(`${path}: no event came`);
     return JSON.parse(last);
-  }
-
-  async #json<T>(method: string, path: string, body?: object): Promise<T> {
-    return await (await this.#request(method, path, body)).json() as T;
   }
 
   async #request(method: string, path: string, body?: object, headers: Record<string, string> = {}) {

@@ -1,0 +1,74 @@
+import { connect, type Socket } from "node:net";
+
+const HEAD_END = "\r\n\r\n";
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly ms: number;
+}
+
+/**
+ * One connection that is kept, one request at a time. `fetch` takes many times as long, and has a limit for requests at once that
+ * a bench of thousands would measure.
+ */
+export class HttpConnection implements Disposable {
+  readonly #socket: Socket;
+  readonly #host: string;
+  #received: Buffer = Buffer.alloc(0);
+  #waiting: { sentMs: number; resolve(answer: HttpAnswer): void; reject(error: unknown): void } | undefined;
+
+  private constructor(socket: Socket, host: string) {
+    this.#socket = socket;
+    this.#host = host;
+    socket.on("data", (bytes: Buffer) => this.#take(bytes));
+    socket.on("error", (error) => this.#waiting?.reject(error));
+    socket.on("close", () => this.#waiting?.reject(new Error(`${host} closed the connection`)));
+  }
+
+  static async open(url: string): Promise<HttpConnection> {
+    const { hostname, port, host } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.setNoDelay(true);
+    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return new HttpConnection(socket, host);
+  }
+
+  /** @throws {Error} The connection broke. */
+  post(path: string, json: string): Promise<HttpAnswer> {
+    const head = `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\n`;
+    return new Promise((resolve, reject) => {
+      this.#waiting = { sentMs: performance.now(), resolve, reject };
+      this.#socket.write(`${head}Content-Length: ${Buffer.byteLength(json)}${HEAD_END}${json}`);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
+    const headEnd = this.#received.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#received.toString("latin1", 0, headEnd);
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? Number.NaN);
+    const start = headEnd + HEAD_END.length;
+    if (Number.isNaN(length)) {
+      return this.#waiting?.reject(new Error(`An answer without its length: ${head}`));
+    }
+    if (this.#received.length < start + length) return;
+    const waiting = this.#waiting;
+    const body = this.#received.toString("utf8", start, start + length);
+    this.#waiting = undefined;
+    this.#received = Buffer.alloc(0);
+    waiting?.resolve({ status: Number(head.slice(9, 12)), body, ms: performance.now() - waiting.sentMs });
+  }
+}
+
+/** @throws {Error} The answer was another one. */
+export function expectOk({ status, body }: HttpAnswer): string {
+  if (status === 200) return body;
+  throw new Error(`An answer of ${status}: ${body.slice(0, 500)}`);
+}
