@@ -90,6 +90,7 @@ test("M18: a name that is also a route is reserved", () => {
       "download",
       "acme/path",
       "acme/aliases",
+      "acme/metadata",
     ]
   ) {
     expect([name, codeOf(() => parseModelName(name))]).toEqual([name, "BAD_NAME"]);
