@@ -64,7 +64,11 @@ const BACKOFF_MAX_MS = 30_000;
 const TOKEN_LENGTH_MAX = 4096;
 
 /** What the command line needs and may not build itself. */
-export const parts: CliParts = { openHome, serve, inspectRegistry: reportRegistry };
+export const parts: CliParts = {
+  openHome: (config, options) => openHome(config, options),
+  serve,
+  inspectRegistry: reportRegistry,
+};
 
 /** Everything behind one home, which this process owns until `close`. */
 interface OwnedHome {
@@ -72,7 +76,7 @@ interface OwnedHome {
   close(): Promise<void>;
 }
 
-async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome> {
+async function openHome(config: Config, options: OpenOptions, metrics?: Metrics): Promise<OwnedHome> {
   const { home } = config;
   await using opened = new AsyncDisposableStack();
   opened.adopt(await acquireHomeLock({ home, ...options }), (lock) => lock.release());
@@ -82,6 +86,7 @@ async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome
   const library = createLibrary({
     ...{ registry, store, downloader, clock: systemClock, events: new LocalEvents() },
     hub: hubDeps(config),
+    ...(metrics === undefined ? {} : { metrics }),
     runtimes: opened.adopt(createRuntimes({ home }), (it) => it.close()),
     settings: librarySettings(config),
   }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
@@ -92,7 +97,8 @@ async function openHome(config: Config, options: OpenOptions): Promise<OwnedHome
 
 /** Owns the home and listens. Interrupted pulls are taken up when clients can be answered already. */
 async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  const { library, close } = await openHome(config, options);
+  const metrics = new Metrics();
+  const { library, close } = await openHome(config, options, metrics);
   try {
     const socketPath = socketPathOf(config);
     await library.ensureFileToken(ensureAdminToken(config.home));
@@ -100,7 +106,6 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
       await ensureDemo({ library, folder: join(config.home, "demo"), signal: options.signal });
     }
     const { hubServing: serving } = library;
-    const metrics = new Metrics();
     const http = await startHttp({ library, serving, config, metrics, unixSocket: socketPath });
     const hub = await startHubHttp({ library, serving, config, metrics }).catch(async (error: unknown) => {
       await http.stop();

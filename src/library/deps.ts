@@ -1,6 +1,7 @@
 import type { Clock, Digest, Events } from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
 import type { HubClient } from "../hub/index.ts";
+import type { Metrics } from "../metrics/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { Runtimes } from "../runtimes/index.ts";
 import type { BlobStore } from "../store/index.ts";
@@ -47,5 +48,7 @@ export interface LibraryDeps {
   readonly runtimes: Runtimes;
   readonly events: Events;
   readonly clock: Clock;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Metrics;
   readonly settings: LibrarySettings;
 }

@@ -87,6 +87,7 @@ export function createLibrary(
   });
   const models = createServedModels({
     ...{ registry, store, runtimes: deps.runtimes, events, clock, settings: settings.models },
+    metrics: deps.metrics,
     availableBytes: memoryBytes,
     preferred: (model, version) => {
       const offered = scans.stored(model, version)?.document.variants ?? [];

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { LoopPauses } from "./loop-pauses.ts";
 
 interface Count {
@@ -7,6 +7,9 @@ interface Count {
   readonly status: string;
   sinceScrape: number;
 }
+
+/** From a tiny model's run to a large one's load, in seconds. */
+const TIME_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
 /** What we count. Labels are route templates, never names that a client gives: their number stays small. */
 export class Metrics {
@@ -40,6 +43,12 @@ export class Metrics {
         this.set(await read());
       },
     });
+  }
+
+  /** Times of one kind of work. @returns What notes one, in seconds. */
+  times(name: string, help: string): (seconds: number) => void {
+    const histogram = new Histogram({ name, help, buckets: TIME_BUCKETS, registers: [this.#registry] });
+    return (seconds) => histogram.observe(seconds);
   }
 
   countRequest(method: string, route: string, status: number): void {

@@ -33,6 +33,10 @@ testWith(["curl"], "the README's first answer: serve --demo, and its curl line",
   });
   const { json } = await new Api(server.url).get("/v2/models/demo/iris");
   expect(json.versions.toSorted()).toEqual(["1.0.0", "1.1.0"]);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toMatch(/^larder_model_load_seconds_count 1$/m);
+  expect(metrics).toMatch(/^larder_model_run_seconds_count 1$/m);
+  expect(metrics).toMatch(/^larder_models_loaded 1$/m);
   expect(await server.stop()).toBe(0);
 }, TIMEOUT_MS);
 

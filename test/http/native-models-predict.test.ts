@@ -105,7 +105,7 @@ describe("POST /api/v1/predict", () => {
     },
   );
 
-  test("a packed body is refused for what it is", async () => {
+  test("F20: a packed body is refused for what it is, and not unpacked", async () => {
     await using s = await runningModels();
     const body = Bun.gzipSync(JSON.stringify({ model: "iris", inputs: ROWS }));
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };

@@ -34,8 +34,8 @@ export class Candidates {
   ) {}
 
   /**
-   * What serves a name now. When it has come to stand for another version, the one before goes on until the new one is loaded:
-   * nobody waits for a reload.
+   * What serves a name now. When it has come to stand for another version, the one before goes on until a reload has been tried:
+   * nobody waits for it.
    *
    * @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND, VARIANT_NOT_FOUND
    */
@@ -58,6 +58,13 @@ export class Candidates {
   /** What a name stands for, loaded or not. @throws {LarderError} As {@link of}. */
   meantBy(target: ModelTarget): readonly ModelKey[] {
     return this.#find(target);
+  }
+
+  /** A reload has been tried: from now on names of this model stand for what they mean, and what cannot be loaded falls back. */
+  settle(model: string): void {
+    for (const known of [this.#before, this.#known]) {
+      for (const name of known.keys()) if (name.startsWith(`${model}\n`)) known.delete(name);
+    }
   }
 
   /** What was removed is gone by name at once, loaded or not. */

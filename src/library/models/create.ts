@@ -1,5 +1,6 @@
 import { type CacheSettings, createModelCache, type ModelCache, type ModelKey } from "../../cache/index.ts";
 import { type Clock, type Events, formatModelRef, isLarderError, logger } from "../../core/index.ts";
+import type { Metrics } from "../../metrics/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore } from "../../store/index.ts";
@@ -30,6 +31,7 @@ export interface ServedModelsParts {
   readonly runtimes: Runtimes;
   readonly events: Events;
   readonly clock: Clock;
+  readonly metrics: Metrics | undefined;
   readonly settings: ModelSettings;
   readonly availableBytes: () => number;
   readonly preferred: (model: string, version: string) => string | undefined;
@@ -38,7 +40,11 @@ export interface ServedModelsParts {
 
 /** Models in memory. Close it: that waits for calls that run. */
 export function createServedModels(parts: ServedModelsParts): Models & { close(): Promise<void> } {
-  const { registry, store, runtimes, events, clock, settings, availableBytes } = parts;
+  const { registry, store, runtimes, events, clock, metrics, settings, availableBytes } = parts;
+  const noteLoad = metrics?.times("larder_model_load_seconds", "Time that loading a model took.");
+  const noteRun = metrics?.times("larder_model_run_seconds", "Time that a call to a loaded model took.");
+  metrics?.gauge("larder_models_loaded", "Models in memory.", () => cache.stats().cache_size);
+  metrics?.gauge("larder_models_bytes", "Memory of the models, as measured.", () => cache.stats().bytes);
   const isLoaded = (key: ModelKey) => {
     const lease = cache.tryAcquire(key);
     lease?.release();
@@ -58,7 +64,10 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     estimateBytes: (key) => loader.estimateBytes(key),
     bytesMax: (heldBytes) => settings.bytesMax > 0 ? settings.bytesMax : (availableBytes() + heldBytes) / 2,
     isCrash: (error) => isLarderError(error, "MODEL_CRASHED"),
-    onEvent: (event) => log.debug("{type} {key}", { ...event }),
+    onEvent: (event) => {
+      if (event.type === "loaded") noteLoad?.(event.loadMs / 1000);
+      log.debug("{type} {key}", { ...event });
+    },
     clock,
   });
   const trials = new Trials(async (to, from) => {
@@ -69,7 +78,16 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     await parts.ensure(formatModelRef(target), signal === undefined ? {} : { signal });
     return true;
   };
-  const models = new ServedModels({ registry, cache, candidates, loader, ensure, trials, clock });
+  const models = new ServedModels({
+    registry,
+    cache,
+    candidates,
+    loader,
+    ensure,
+    trials,
+    clock,
+    noteRun: noteRun ?? (() => {}),
+  });
   const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
   const unsubscribe = events.subscribe((event) => {
     if (event.type === "removed") unloadRemoved(cache, event.model, event.version);

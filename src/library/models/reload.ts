@@ -48,6 +48,8 @@ export async function reloadModels(
       if (!isLarderError(error)) throw error;
       const { model, version, variant } = to;
       failed.push({ model, version, variant, error: reasonOf(error).toRecord() });
+    } finally {
+      deps.candidates.settle(to.model);
     }
   }
   return { reloaded, failed };

@@ -37,6 +37,8 @@ export interface ServedModelsDeps {
   readonly loader: ModelLoader;
   readonly ensure: AcquireDeps["ensure"];
   readonly trials: Trials;
+  /** Told how long each call ran, in seconds. */
+  readonly noteRun: (seconds: number) => void;
   readonly clock: Clock;
 }
 
@@ -200,6 +202,7 @@ export class ServedModels implements Models {
     const runMs = clock.monotonicMs();
     const result = await this.#tried(acquired.lease.key, () => work(acquired.lease.model, acquired.by));
     const endMs = clock.monotonicMs();
+    this.deps.noteRun((endMs - runMs) / 1000);
     const load = acquired.loadMs;
     const timing = {
       load: rounded(load),
