@@ -13,6 +13,7 @@ import { type Migration, MIGRATIONS, schemaVersion } from "./schema.ts";
 import { damageError, isDamage } from "./sqlite-error.ts";
 import { markClosed, markDamaged, markOpen } from "./state-file.ts";
 import type { ChunkMatch, Registry } from "./types.ts";
+import { useReads } from "./use-reads.ts";
 import type { WriteOps } from "./write-ops.ts";
 import { registryWrites, type Submit } from "./writes.ts";
 
@@ -101,6 +102,7 @@ function registryReads(db: ReadConnection, schema: number) {
     ...hubReads(db),
     ...pullReads(db),
     ...otherReads(db, schema),
+    ...useReads(db),
   };
 }
 
@@ -126,8 +128,10 @@ class Changes {
   }
 }
 
-/** History and times of verification: no name, digest or state depends on them. */
-const SILENT: ReadonlySet<keyof WriteOps> = new Set<keyof WriteOps>(["putPull", "setVerified"]);
+/** History, use and times of verification: no name, digest or state depends on them. */
+const SILENT: ReadonlySet<keyof WriteOps> = new Set<keyof WriteOps>([
+  ...["putPull", "setVerified", "recordUses", "putPreload", "removePreload"] as const,
+]);
 
 function submitter(worker: WorkerClient, damage: DamageNote, changes: Changes): Submit {
   let waiting = 0;

@@ -76,6 +76,24 @@ export const READ_SQL = {
   listTokens:
     "SELECT id, name, digest, scopes, created_at AS createdAtS, expires_at AS expiresAtS FROM tokens ORDER BY id",
   getSetting: "SELECT value FROM settings WHERE key = ?1",
+
+  accessByTime:
+    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE used_at >= 0 ORDER BY used_at LIMIT ?1",
+  accessByCount:
+    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE count >= 0 ORDER BY count, used_at LIMIT ?1",
+  accessBySize:
+    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE size_bytes >= 0 ORDER BY size_bytes DESC LIMIT ?1",
+  accessOf:
+    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE model = ?1 ORDER BY version, variant",
+  usageHours: "SELECT model, variant, hour, count FROM usage_hours",
+  usageFollows:
+    "SELECT model, variant, next_model AS nextModel, next_variant AS nextVariant, count FROM usage_follows ORDER BY count DESC LIMIT ?1",
+  listPreload:
+    "SELECT reference, priority, origin, added_at AS addedAtS FROM preload_queue ORDER BY priority DESC, added_at, reference",
+  findOptions: "SELECT model, variant, pinned, options FROM model_options WHERE model = ?1 ORDER BY variant",
+  listPinned: "SELECT model, variant, pinned, options FROM model_options WHERE pinned = 1",
+  listWatchedFiles:
+    "SELECT path, folder, size_bytes AS sizeBytes, modified_ms AS modifiedMs, model, version FROM watched_files WHERE folder = ?1 ORDER BY path",
 } as const;
 
 /** What the writing connection prepares. */
@@ -150,4 +168,30 @@ export const WRITE_SQL = {
   setSetting: "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
   findSetting: "SELECT value FROM settings WHERE key = ?1",
   removeSetting: "DELETE FROM settings WHERE key = ?1",
+
+  putAccess:
+    "INSERT INTO access (model, version, variant, count, used_at, loads, size_bytes) VALUES (?1, ?2, ?3, 0, ?4, 0, ?5) ON CONFLICT (model, version, variant) DO UPDATE SET size_bytes = ?5",
+  addAccess:
+    "UPDATE access SET count = count + ?4, used_at = max(used_at, ?5), load_ms = iif(?7 > 0, (coalesce(load_ms, 0) * loads + ?6) / (loads + ?7), load_ms), loads = loads + ?7 WHERE model = ?1 AND version = ?2 AND variant = ?3",
+  accessNames: "SELECT variant AS name FROM access WHERE model = ?1 AND version = ?2",
+  forgetVariantAccess: "DELETE FROM access WHERE model = ?1 AND version = ?2 AND variant = ?3",
+  forgetVersionAccess: "DELETE FROM access WHERE model = ?1 AND version = ?2",
+  forgetModelAccess: "DELETE FROM access WHERE model = ?1",
+  addHour:
+    "INSERT INTO usage_hours (model, variant, hour, count) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (model, variant, hour) DO UPDATE SET count = count + ?4",
+  forgetHours: "DELETE FROM usage_hours WHERE model = ?1",
+  addFollow:
+    "INSERT INTO usage_follows (model, variant, next_model, next_variant, count) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (model, variant, next_model, next_variant) DO UPDATE SET count = count + ?5",
+  forgetFollows: "DELETE FROM usage_follows WHERE model = ?1",
+  putPreload:
+    "INSERT INTO preload_queue (reference, priority, origin, added_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (reference) DO UPDATE SET priority = ?2, origin = ?3, added_at = ?4",
+  removePreload: "DELETE FROM preload_queue WHERE reference = ?1",
+  clearPreload: "DELETE FROM preload_queue",
+  putOptions:
+    "INSERT INTO model_options (model, variant, pinned, options) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (model, variant) DO UPDATE SET pinned = ?3, options = ?4",
+  removeOptions: "DELETE FROM model_options WHERE model = ?1 AND variant = ?2",
+  forgetOptions: "DELETE FROM model_options WHERE model = ?1",
+  putWatchedFile:
+    "INSERT INTO watched_files (path, folder, size_bytes, modified_ms, model, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (path) DO UPDATE SET folder = ?2, size_bytes = ?3, modified_ms = ?4, model = ?5, version = ?6",
+  removeWatchedFile: "DELETE FROM watched_files WHERE path = ?1",
 } as const;

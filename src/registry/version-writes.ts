@@ -4,6 +4,7 @@ import { forgetTries } from "./hub-writes.ts";
 import { latestVersion } from "./latest.ts";
 import { getId, getModelId, getVersionId } from "./row-ids.ts";
 import type { VersionFile, VersionRecord } from "./types.ts";
+import { forgetAccess, refreshAccess } from "./use-writes.ts";
 import type { WriteConnection } from "./write-ops.ts";
 
 export function putVersion(db: WriteConnection, record: VersionRecord, nowS: number): void {
@@ -34,6 +35,7 @@ export function putVersion(db: WriteConnection, record: VersionRecord, nowS: num
       db.run("putVariantFile", variantId, fileId);
     }
   }
+  refreshAccess(db, record);
   refreshModel(db, modelId, record.model, nowS);
 }
 
@@ -98,6 +100,9 @@ export function removeVersion(
   );
   for (const id of versionIds) db.run("removeVersion", id);
   forgetTries(db, model, version);
+  // With its last version a model is gone, and what was set for it.
+  const isGone = db.all<KnownVersion>("versionsOfModel", modelId).length === 0;
+  forgetAccess(db, model, isGone ? undefined : version);
   refreshModel(db, modelId, model, nowS);
   return [...digests].filter((digest) => db.get("isReferenced", digest) === undefined);
 }

@@ -5,6 +5,7 @@ import { hubWrites } from "./hub-writes.ts";
 import { findId, getModelId, getVersionId } from "./row-ids.ts";
 import type { WRITE_SQL } from "./statements.ts";
 import type { BlobRow, BlobState, PullRow, Registry, TokenRow, VersionRecord } from "./types.ts";
+import { useWrites } from "./use-writes.ts";
 import { putVersion, refreshModel, removeVersion } from "./version-writes.ts";
 
 export type WriteConnection = Connection<typeof WRITE_SQL>;
@@ -50,6 +51,7 @@ export function writeOps(db: WriteConnection) {
       refreshModel(db, modelId, model, nowS);
     },
     ...hubWrites(db),
+    ...useWrites(db),
     putPull: (pull: PullRow): void => putPull(db, pull),
     putToken: ({ id, name, digest, scopes, createdAtS, expiresAtS }: TokenRow): void => {
       db.run("putToken", id, name, digest, JSON.stringify(scopes), createdAtS, expiresAtS ?? null);

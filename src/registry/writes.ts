@@ -20,6 +20,13 @@ export type RegistryWrites = Pick<
   | "putToken"
   | "removeToken"
   | "setSetting"
+  | "recordUses"
+  | "putPreload"
+  | "removePreload"
+  | "putOptions"
+  | "removeOptions"
+  | "putWatchedFile"
+  | "removeWatchedFile"
 >;
 
 /** Carries one change to where changes are made. */
@@ -54,5 +61,12 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     putToken: (token) => submit("putToken", [token]),
     removeToken: (id) => submit("removeToken", [id]),
     setSetting: (key, value) => submit("setSetting", [key, value]),
+    recordUses: (report) => submit("recordUses", [report], { durable: false }),
+    putPreload: (rows) => submit("putPreload", [rows]),
+    removePreload: (references) => submit("removePreload", [references]),
+    putOptions: (row) => submit("putOptions", [row]),
+    removeOptions: (model, variant) => submit("removeOptions", [model, variant]),
+    putWatchedFile: (row) => submit("putWatchedFile", [row]),
+    removeWatchedFile: (path) => submit("removeWatchedFile", [path]),
   };
 }

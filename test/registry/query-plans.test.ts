@@ -13,6 +13,9 @@ const MAY_SCAN: Readonly<Record<string, string>> = {
   countMatches: "a part of a name can be anywhere in it; walks the index of names only",
   listTokens: "asks for all tokens",
   listSettings: "asks for all settings",
+  listPreload: "asks for the whole queue, which is short",
+  usageHours: "asks for all that is known of use",
+  usageFollows: "asks for the most frequent of all pairs",
 };
 
 /** Two versions of every tenth model, one of the others, each with two files; every fifth file is one that all share. */
@@ -34,6 +37,10 @@ const SEED = `
   INSERT INTO variant_notes SELECT name, '1.0.0', 'q4', 5, '{"code":"DNS"}', id FROM models;
   INSERT INTO version_metrics SELECT id, 'f1', 1.0 / id FROM versions;
   INSERT INTO settings SELECT 'best_metric/' || name, '{}' FROM models WHERE id % 7 = 0;
+  INSERT INTO access SELECT name, '1.0.0', 'default', id % 9, id, NULL, 0, id % 1000 FROM models;
+  INSERT INTO usage_hours SELECT name, 'default', id % 168, 1 FROM models WHERE id % 100 = 0;
+  INSERT INTO model_options SELECT name, '', id % 1000 = 0, '{}' FROM models WHERE id % 10 = 0;
+  INSERT INTO watched_files SELECT '/w/' || name, '/w', 1, 1, name, '1.0.0' FROM models WHERE id % 10 = 0;
   INSERT INTO tokens VALUES ('t', 't', printf('%064x', 1), '[]', 1, NULL);
 `;
 
@@ -118,7 +125,7 @@ describe("with 100,000 models", () => {
     expect(registry.findScan("org499/model-099999", "1.0.0")?.document).toEqual({ files: [] });
     expect(registry.variantNotes("org499/model-099999", "1.0.0").map((note) => note.variant)).toEqual(["q4"]);
     expect(registry.stats()).toEqual({
-      schema: 3,
+      schema: 4,
       models: 100_000,
       versions: 110_000,
       blobs: 100_000,

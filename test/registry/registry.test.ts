@@ -94,7 +94,7 @@ test("blobs: recorded, verified, changed and forgotten", () =>
     });
     await registry.recordBlob({ digest, sizeBytes: 6_000_000 });
     expect(registry.findBlob(digest)?.chunkDigests).toEqual(chunkDigests);
-    expect(registry.stats()).toEqual({ schema: 3, models: 0, versions: 0, blobs: 1, blobBytes: 6_000_000 });
+    expect(registry.stats()).toEqual({ schema: 4, models: 0, versions: 0, blobs: 1, blobBytes: 6_000_000 });
     await registry.forgetBlobs([digest]);
     expect(registry.findBlob(digest)).toBeUndefined();
     expect(registry.stats()).toMatchObject({ blobs: 0, blobBytes: 0 });

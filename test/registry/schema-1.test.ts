@@ -82,7 +82,7 @@ test("P18: a registry of the first release keeps every row and leaves a backup t
     expect(contentOf(`${path}.backup-v1`)).toEqual(before);
     expect(inspectRegistry(`${path}.backup-v1`, 1)).toEqual({ kind: "sound", schema: 1 });
     using db = new Database(path, { readonly: true });
-    expect(db.query("PRAGMA user_version").values()).toEqual([[3]]);
+    expect(db.query("PRAGMA user_version").values()).toEqual([[4]]);
     expect(db.query("PRAGMA integrity_check").values()).toEqual([["ok"]]);
     expect(db.query("PRAGMA foreign_key_check").values()).toEqual([]);
   }));
@@ -90,7 +90,7 @@ test("P18: a registry of the first release keeps every row and leaves a backup t
 test("P18: what was in a registry of the first release is read and goes on", () =>
   withSchema1(async (path) => {
     const registry = await openRegistry({ path });
-    expect(registry.stats()).toEqual({ schema: 3, models: 1, versions: 2, blobs: 3, blobBytes: 6_000_007 });
+    expect(registry.stats()).toEqual({ schema: 4, models: 1, versions: 2, blobs: 3, blobBytes: 6_000_007 });
     const version = {
       model: "acme/tiny",
       version: "1.1.0",

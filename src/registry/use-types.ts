@@ -1,0 +1,112 @@
+/** A variant that is here, and how it was used. */
+export interface AccessRow {
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string;
+  readonly count: number;
+  /** Of the last use; of its arrival when it was never used. */
+  readonly usedAtS: number;
+  /** Mean of its loads; absent before the first. */
+  readonly loadMs?: number;
+  /** Of its files, each blob once. */
+  readonly sizeBytes: number;
+}
+
+/** Uses of one variant since the last report. */
+export interface VariantUse {
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string;
+  readonly count: number;
+  readonly usedAtS: number;
+  /** Of each load that ended since. */
+  readonly loadsMs: readonly number[];
+}
+
+/** How often a model was used in an hour of the week, whatever its version. */
+export interface HourUse {
+  readonly model: string;
+  readonly variant: string;
+  /** From Monday 0:00 local time on, 0 to 167. */
+  readonly hour: number;
+  readonly count: number;
+}
+
+/** How often one model was the next to be used after another one. */
+export interface FollowUse {
+  readonly model: string;
+  readonly variant: string;
+  readonly nextModel: string;
+  readonly nextVariant: string;
+  readonly count: number;
+}
+
+export interface UseReport {
+  readonly variants: readonly VariantUse[];
+  readonly hours: readonly HourUse[];
+  readonly follows: readonly FollowUse[];
+}
+
+/** First: least recently used, least often used, largest. */
+export type AccessOrder = "oldest" | "least_used" | "largest";
+
+export interface PreloadRow {
+  /** `model[@version-or-alias][:variant]`, looked up when its turn comes. */
+  readonly reference: string;
+  /** Larger comes first. */
+  readonly priority: number;
+  /** Who wants it: a user, or a process that had it loaded when it stopped. */
+  readonly origin: "user" | "restart";
+  readonly addedAtS: number;
+}
+
+/** What a user has set for a model, or for one variant of it. */
+export interface OptionsRow {
+  readonly model: string;
+  /** Empty: for all variants. */
+  readonly variant: string;
+  /** Kept on disk and in memory. */
+  readonly pinned: boolean;
+  /** JSON-able; which there are is the library's affair. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A file of a watched folder that was taken in, as it was then. */
+export interface WatchedFileRow {
+  readonly path: string;
+  readonly folder: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly model: string;
+  readonly version: string;
+}
+
+/** What is known of the use of models, and what users want of them beside their files. */
+export interface UseRegistry {
+  /** In that order, the first to go first. */
+  listAccess(query: { readonly order: AccessOrder; readonly limit: number }): AccessRow[];
+  /** Of all variants of a model that are here. */
+  accessOf(model: string): AccessRow[];
+  usageHours(): HourUse[];
+  usageFollows(): FollowUse[];
+  /** Adds to what is known; of variants that are not here any more only their hours and followers. May be lost in a power cut. */
+  recordUses(report: UseReport): Promise<void>;
+
+  /** First to be preloaded first. */
+  listPreload(): PreloadRow[];
+  /** Inserts or replaces by reference. */
+  putPreload(rows: readonly PreloadRow[]): Promise<void>;
+  /** Those with these references, or all. @returns how many there were */
+  removePreload(references?: readonly string[]): Promise<number>;
+
+  findOptions(model: string): OptionsRow[];
+  /** Of every model. */
+  listPinned(): OptionsRow[];
+  /** Inserts or replaces. */
+  putOptions(row: OptionsRow): Promise<void>;
+  removeOptions(model: string, variant: string): Promise<boolean>;
+
+  listWatchedFiles(folder: string): WatchedFileRow[];
+  putWatchedFile(row: WatchedFileRow): Promise<void>;
+  removeWatchedFile(path: string): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import type { VersionRecord } from "./types.ts";
+import type { OptionsRow, PreloadRow, UseReport, WatchedFileRow } from "./use-types.ts";
+import type { WriteConnection } from "./write-ops.ts";
+
+/** Writes of how models were used, and of what users want of them. */
+export function useWrites(db: WriteConnection) {
+  return {
+    recordUses: ({ variants, hours, follows }: UseReport): void => {
+      for (const { model, version, variant, count, usedAtS, loadsMs } of variants) {
+        const loadMs = loadsMs.reduce((sum, ms) => sum + ms, 0);
+        db.run("addAccess", model, version, variant, count, usedAtS, loadMs, loadsMs.length);
+      }
+      for (const { model, variant, hour, count } of hours) db.run("addHour", model, variant, hour, count);
+      for (const { model, variant, nextModel, nextVariant, count } of follows) {
+        db.run("addFollow", model, variant, nextModel, nextVariant, count);
+      }
+    },
+    putPreload: (rows: readonly PreloadRow[]): void => {
+      for (const { reference, priority, origin, addedAtS } of rows) {
+        db.run("putPreload", reference, priority, origin, addedAtS);
+      }
+    },
+    removePreload: (references: readonly string[] | undefined): number => {
+      if (references === undefined) return db.run("clearPreload");
+      return references.reduce((count, reference) => count + db.run("removePreload", reference), 0);
+    },
+    putOptions: ({ model, variant, pinned, options }: OptionsRow): void => {
+      db.run("putOptions", model, variant, pinned ? 1 : 0, JSON.stringify(options));
+    },
+    removeOptions: (model: string, variant: string): boolean => db.run("removeOptions", model, variant) > 0,
+    putWatchedFile: ({ path, folder, sizeBytes, modifiedMs, model, version }: WatchedFileRow): void => {
+      db.run("putWatchedFile", path, folder, sizeBytes, modifiedMs, model, version);
+    },
+    removeWatchedFile: (path: string): void => {
+      db.run("removeWatchedFile", path);
+    },
+  };
+}
+
+/** Brings the variants of a version that was just written in: what is known of their use stays. */
+export function refreshAccess(db: WriteConnection, { model, version, ...record }: VersionRecord): void {
+  const sizes = new Map(record.files.map((file) => [file.path, file]));
+  const here = record.variants.filter(({ status }) => status === "downloaded");
+  for (const { name } of db.all<{ name: string }>("accessNames", model, version)) {
+    if (!here.some((variant) => variant.name === name)) db.run("forgetVariantAccess", model, version, name);
+  }
+  for (const { name, paths } of here) {
+    const blobs = new Map(paths.flatMap((path) => {
+      const file = sizes.get(path);
+      return file === undefined ? [] : [[file.digest, file.sizeBytes] as const];
+    }));
+    const sizeBytes = [...blobs.values()].reduce((sum, bytes) => sum + bytes, 0);
+    db.run("putAccess", model, version, name, record.createdAtS, sizeBytes);
+  }
+}
+
+/** Of one version, or of the model with everything that was set for it. */
+export function forgetAccess(db: WriteConnection, model: string, version: string | undefined): void {
+  if (version !== undefined) {
+    db.run("forgetVersionAccess", model, version);
+    return;
+  }
+  for (const name of ["forgetModelAccess", "forgetHours", "forgetFollows", "forgetOptions"] as const) {
+    db.run(name, model);
+  }
+}
