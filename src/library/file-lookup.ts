@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { LocatedFile, Registry } from "../registry/index.ts";
 import { resolveVersion } from "./names.ts";
 import type { ServedFile } from "./types.ts";
+import { type UsedVariant, usedVariant } from "./use/index.ts";
 
 const ENTRIES_MAX = 10_000;
 
@@ -9,6 +10,8 @@ const ENTRIES_MAX = 10_000;
 export interface FoundFile {
   readonly version: string;
   readonly file: LocatedFile | undefined;
+  /** Those that the file is part of and that are here. */
+  readonly variants: readonly UsedVariant[];
   /** The answer that this led to last, and when its bytes were looked at. */
   served: ServedFile | undefined;
   servedAtMs: number;
@@ -30,7 +33,9 @@ export class FileLookup {
     if (known !== undefined) return known;
     const version = resolveVersion(this.registry, model, versionOrAlias);
     const file = this.registry.findFile(model, version, path);
-    const found: FoundFile = { version, file, served: undefined, servedAtMs: 0 };
+    const variants = this.registry.variantsOfFile(model, version, path)
+      .map((variant) => usedVariant({ model, version, variant }));
+    const found: FoundFile = { version, file, variants, served: undefined, servedAtMs: 0 };
     this.#files.set(key, found);
     return found;
   }

@@ -38,6 +38,7 @@ import { serveFile } from "./serve-file.ts";
 import { SharedTransfers } from "./shared-transfers.ts";
 import { Tokens } from "./tokens.ts";
 import type { Library, PullLimits } from "./types.ts";
+import { UseRecorder } from "./use/index.ts";
 import { VersionWriter } from "./version-writer.ts";
 import { verify } from "./verify.ts";
 
@@ -85,8 +86,9 @@ export function createLibrary(
     clock,
     limits: settings.limits,
   });
+  const uses = new UseRecorder({ registry, clock });
   const models = createServedModels({
-    ...{ registry, store, runtimes: deps.runtimes, events, clock, settings: settings.models },
+    ...{ registry, store, runtimes: deps.runtimes, events, clock, uses, settings: settings.models },
     metrics: deps.metrics,
     availableBytes: memoryBytes,
     preferred: (model, version) => {
@@ -109,6 +111,7 @@ export function createLibrary(
     registry,
     store,
     lookup,
+    uses,
     clock,
     repair,
     quarantine,
@@ -212,6 +215,7 @@ export function createLibrary(
       await Promise.all([pulls.close(), jobs.close()]);
       await transfers.close();
       await models.close();
+      await uses.close();
       downloader.close();
       await registry.close();
       await store.close();

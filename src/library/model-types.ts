@@ -32,6 +32,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** At most so long until the model is loaded. */
   readonly deadlineMs?: number;
+  /** Nobody has asked for the model yet: it does not count as used. */
+  readonly isPreload?: boolean;
 }
 
 /** JSON of an input: rows or nested arrays of numbers, strings or booleans; or a tensor written out. */

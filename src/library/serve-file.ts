@@ -1,10 +1,11 @@
 import { type Clock, type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
 import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import type { FileLookup } from "./file-lookup.ts";
+import type { FileLookup, FoundFile } from "./file-lookup.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { Repair } from "./repair.ts";
 import type { ServedFile } from "./types.ts";
+import type { UseRecorder } from "./use/index.ts";
 
 const RETRY_AFTER_S = 5;
 /** How long a file that was found whole on disk is taken to be so: under load the look costs more than the answer. */
@@ -17,6 +18,8 @@ export interface ServeFileDeps {
   readonly store: Pick<BlobStore, "open">;
   readonly repair: Pick<Repair, "blob">;
   readonly quarantine: Pick<Quarantine, "takeOut">;
+  /** Told of every file that is served. */
+  readonly uses: Pick<UseRecorder, "noteFile">;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly repairWaitMs: number;
   /** Ends background repairs when the library closes. */
@@ -32,8 +35,11 @@ export function serveFile(
 ): ServedFile | Promise<ServedFile> {
   const found = deps.lookup.find(model, versionOrAlias, path);
   const nowMs = deps.clock.monotonicMs();
-  if (found.served !== undefined && nowMs - found.servedAtMs < RECHECK_MS) return found.served;
-  const { version, file } = found;
+  if (found.served !== undefined && nowMs - found.servedAtMs < RECHECK_MS) {
+    deps.uses.noteFile(found.variants);
+    return found.served;
+  }
+  const { version, file, variants } = found;
   if (file === undefined) {
     throw new LarderError(
       "FILE_NOT_FOUND",
@@ -45,7 +51,9 @@ export function serveFile(
     );
   }
   const immutable = version === versionOrAlias;
-  if (file.state !== "intact") return afterRepair(deps, file.digest, undefined, { version, immutable });
+  if (file.state !== "intact") {
+    return afterRepair(deps, file.digest, undefined, { version, immutable, variants });
+  }
   try {
     found.served = {
       digest: file.digest,
@@ -54,11 +62,12 @@ export function serveFile(
       immutable,
     };
     found.servedAtMs = nowMs;
+    deps.uses.noteFile(variants);
     return found.served;
   } catch (error) {
     if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
     const found = error.code === "BLOB_MISSING" ? "missing" : "damaged";
-    return afterRepair(deps, file.digest, found, { version, immutable });
+    return afterRepair(deps, file.digest, found, { version, immutable, variants });
   }
 }
 
@@ -66,7 +75,7 @@ async function afterRepair(
   deps: ServeFileDeps,
   digest: Digest,
   found: "missing" | "damaged" | undefined,
-  served: { readonly version: string; readonly immutable: boolean },
+  { variants, ...served }: Pick<ServedFile, "version" | "immutable"> & Pick<FoundFile, "variants">,
 ): Promise<ServedFile> {
   const blob = deps.registry.findBlob(digest);
   if (blob === undefined) throw missing(digest);
@@ -87,6 +96,7 @@ async function afterRepair(
       hint: "Try again in a few seconds.",
     });
   }
+  deps.uses.noteFile(variants);
   return { digest: blob.digest, ...deps.store.open(blob.digest, blob.sizeBytes), ...served };
 }
 

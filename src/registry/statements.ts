@@ -85,6 +85,8 @@ export const READ_SQL = {
     "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE size_bytes >= 0 ORDER BY size_bytes DESC LIMIT ?1",
   accessOf:
     "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE model = ?1 ORDER BY version, variant",
+  variantsOfFile:
+    "SELECT name FROM variants WHERE id IN (SELECT variant_id FROM variant_files WHERE file_id = (SELECT id FROM files WHERE version_id = (SELECT id FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2) AND path = ?3)) AND status = 'downloaded' ORDER BY name",
   usageHours: "SELECT model, variant, hour, count FROM usage_hours",
   usageFollows:
     "SELECT model, variant, next_model AS nextModel, next_variant AS nextVariant, count FROM usage_follows ORDER BY count DESC LIMIT ?1",

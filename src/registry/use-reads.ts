@@ -15,6 +15,7 @@ type UseReads = Pick<
   UseRegistry,
   | "listAccess"
   | "accessOf"
+  | "variantsOfFile"
   | "usageHours"
   | "usageFollows"
   | "listPreload"
@@ -38,6 +39,8 @@ export function useReads(db: ReadConnection): UseReads {
   return {
     listAccess: ({ order, limit }) => access(db.all<Stored<AccessRow>>(ACCESS_IN_ORDER[order], limit)),
     accessOf: (model) => access(db.all<Stored<AccessRow>>("accessOf", model)),
+    variantsOfFile: (model, version, path) =>
+      db.all<{ name: string }>("variantsOfFile", model, version, path).map(({ name }) => name),
     usageHours: () => db.all<HourUse>("usageHours"),
     usageFollows: () => db.all<FollowUse>("usageFollows", FOLLOWS_MAX),
     listPreload: () => db.all<PreloadRow>("listPreload"),

@@ -87,6 +87,8 @@ export interface UseRegistry {
   listAccess(query: { readonly order: AccessOrder; readonly limit: number }): AccessRow[];
   /** Of all variants of a model that are here. */
   accessOf(model: string): AccessRow[];
+  /** Names of those variants of a version that are here and that a file is part of. */
+  variantsOfFile(model: string, version: string, path: string): string[];
   usageHours(): HourUse[];
   usageFollows(): FollowUse[];
   /** Adds to what is known; of variants that are not here any more only their hours and followers. May be lost in a power cut. */

@@ -6,6 +6,7 @@ import type { Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore } from "../../store/index.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
+import type { UseRecorder } from "../use/index.ts";
 import { Candidates } from "./candidates.ts";
 import { labelOf, type LoadedVariant, ModelLoader } from "./model-loader.ts";
 import { ServedModels } from "./served-models.ts";
@@ -32,6 +33,7 @@ export interface ServedModelsParts {
   readonly events: Events;
   readonly clock: Clock;
   readonly metrics: Metrics | undefined;
+  readonly uses: Pick<UseRecorder, "noteUse" | "noteLoad">;
   readonly settings: ModelSettings;
   readonly availableBytes: () => number;
   readonly preferred: (model: string, version: string) => string | undefined;
@@ -40,7 +42,7 @@ export interface ServedModelsParts {
 
 /** Models in memory. Close it: that waits for calls that run. */
 export function createServedModels(parts: ServedModelsParts): Models & { close(): Promise<void> } {
-  const { registry, store, runtimes, events, clock, metrics, settings, availableBytes } = parts;
+  const { registry, store, runtimes, events, clock, metrics, uses, settings, availableBytes } = parts;
   const noteLoad = metrics?.times("larder_model_load_seconds", "Time that loading a model took.");
   const noteRun = metrics?.times("larder_model_run_seconds", "Time that a call to a loaded model took.");
   metrics?.gauge("larder_models_loaded", "Models in memory.", () => cache.stats().cache_size);
@@ -60,7 +62,12 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
   });
   const cache: ModelCache<LoadedVariant> = createModelCache({
     ...settings.cache,
-    load: (key, signal) => loader.load(key, signal),
+    load: async (key, signal) => {
+      const startMs = clock.monotonicMs();
+      const loaded = await loader.load(key, signal);
+      uses.noteLoad(key, clock.monotonicMs() - startMs);
+      return loaded;
+    },
     estimateBytes: (key) => loader.estimateBytes(key),
     bytesMax: (heldBytes) => settings.bytesMax > 0 ? settings.bytesMax : (availableBytes() + heldBytes) / 2,
     isCrash: (error) => isLarderError(error, "MODEL_CRASHED"),
@@ -87,6 +94,7 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     trials,
     clock,
     noteRun: noteRun ?? (() => {}),
+    noteUse: (key) => uses.noteUse(key),
   });
   const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
   const unsubscribe = events.subscribe((event) => {

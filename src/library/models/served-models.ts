@@ -39,6 +39,8 @@ export interface ServedModelsDeps {
   readonly trials: Trials;
   /** Told how long each call ran, in seconds. */
   readonly noteRun: (seconds: number) => void;
+  /** Told of each use, but not of preloading. */
+  readonly noteUse: (key: ModelKey) => void;
   readonly clock: Clock;
 }
 
@@ -139,6 +141,7 @@ export class ServedModels implements Models {
 
   async load(target: ModelTarget, options: CallOptions = {}): Promise<ServedBy> {
     using acquired = await acquireModel(this.deps, target, options);
+    if (options.isPreload !== true) this.deps.noteUse(acquired.lease.key);
     return acquired.by;
   }
 
@@ -199,6 +202,7 @@ export class ServedModels implements Models {
     const startMs = clock.monotonicMs();
     const got = acquireModel(this.deps, target, options);
     using acquired: Acquired = got instanceof Promise ? await got : got;
+    if (options.isPreload !== true) this.deps.noteUse(acquired.lease.key);
     const runMs = clock.monotonicMs();
     const result = await this.#tried(acquired.lease.key, () => work(acquired.lease.model, acquired.by));
     const endMs = clock.monotonicMs();

@@ -1,0 +1,2 @@
+export { UseRecorder } from "./use-recorder.ts";
+export { type UsedVariant, usedVariant } from "./used-variant.ts";
