@@ -78,13 +78,15 @@ export const READ_SQL = {
   getSetting: "SELECT value FROM settings WHERE key = ?1",
 
   accessByTime:
-    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE used_at >= 0 ORDER BY used_at LIMIT ?1",
+    "SELECT model, version, variant, count, used_at AS usedAtS, arrived_at AS arrivedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE used_at >= 0 ORDER BY used_at LIMIT ?1",
+  accessByRecency:
+    "SELECT model, version, variant, count, used_at AS usedAtS, arrived_at AS arrivedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE used_at >= 0 ORDER BY used_at DESC LIMIT ?1",
   accessByCount:
-    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE count >= 0 ORDER BY count, used_at LIMIT ?1",
+    "SELECT model, version, variant, count, used_at AS usedAtS, arrived_at AS arrivedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE count >= 0 ORDER BY count, used_at LIMIT ?1",
   accessBySize:
-    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE size_bytes >= 0 ORDER BY size_bytes DESC LIMIT ?1",
+    "SELECT model, version, variant, count, used_at AS usedAtS, arrived_at AS arrivedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE size_bytes >= 0 ORDER BY size_bytes DESC LIMIT ?1",
   accessOf:
-    "SELECT model, version, variant, count, used_at AS usedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE model = ?1 ORDER BY version, variant",
+    "SELECT model, version, variant, count, used_at AS usedAtS, arrived_at AS arrivedAtS, load_ms AS loadMs, size_bytes AS sizeBytes FROM access WHERE model = ?1 ORDER BY version, variant",
   variantsOfFile:
     "SELECT name FROM variants WHERE id IN (SELECT variant_id FROM variant_files WHERE file_id = (SELECT id FROM files WHERE version_id = (SELECT id FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2) AND path = ?3)) AND status = 'downloaded' ORDER BY name",
   usageHours: "SELECT model, variant, hour, count FROM usage_hours",
@@ -172,7 +174,7 @@ export const WRITE_SQL = {
   removeSetting: "DELETE FROM settings WHERE key = ?1",
 
   putAccess:
-    "INSERT INTO access (model, version, variant, count, used_at, loads, size_bytes) VALUES (?1, ?2, ?3, 0, ?4, 0, ?5) ON CONFLICT (model, version, variant) DO UPDATE SET size_bytes = ?5",
+    "INSERT INTO access (model, version, variant, count, used_at, arrived_at, loads, size_bytes) VALUES (?1, ?2, ?3, 0, ?4, ?4, 0, ?5) ON CONFLICT (model, version, variant) DO UPDATE SET size_bytes = ?5",
   addAccess:
     "UPDATE access SET count = count + ?4, used_at = max(used_at, ?5), load_ms = iif(?7 > 0, (coalesce(load_ms, 0) * loads + ?6) / (loads + ?7), load_ms), loads = loads + ?7 WHERE model = ?1 AND version = ?2 AND variant = ?3",
   accessNames: "SELECT variant AS name FROM access WHERE model = ?1 AND version = ?2",

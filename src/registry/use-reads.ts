@@ -26,6 +26,7 @@ type UseReads = Pick<
 
 const ACCESS_IN_ORDER = {
   oldest: "accessByTime",
+  recent: "accessByRecency",
   least_used: "accessByCount",
   largest: "accessBySize",
 } as const satisfies Record<AccessOrder, string>;

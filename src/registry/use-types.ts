@@ -6,6 +6,8 @@ export interface AccessRow {
   readonly count: number;
   /** Of the last use; of its arrival when it was never used. */
   readonly usedAtS: number;
+  /** With its version, or later. */
+  readonly arrivedAtS: number;
   /** Mean of its loads; absent before the first. */
   readonly loadMs?: number;
   /** Of its files, each blob once. */
@@ -47,8 +49,8 @@ export interface UseReport {
   readonly follows: readonly FollowUse[];
 }
 
-/** First: least recently used, least often used, largest. */
-export type AccessOrder = "oldest" | "least_used" | "largest";
+/** First: least recently used, most recently used, least often used, largest. */
+export type AccessOrder = "oldest" | "recent" | "least_used" | "largest";
 
 export interface PreloadRow {
   /** `model[@version-or-alias][:variant]`, looked up when its turn comes. */

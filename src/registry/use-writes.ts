@@ -37,11 +37,20 @@ export function useWrites(db: WriteConnection) {
   };
 }
 
-/** Brings the variants of a version that was just written in: what is known of their use stays. */
-export function refreshAccess(db: WriteConnection, { model, version, ...record }: VersionRecord): void {
+/**
+ * Brings the variants of a version that was just written in: what is known of their use stays. One that joins a version which was
+ * here before has arrived now: it is not the oldest of all.
+ */
+export function refreshAccess(
+  db: WriteConnection,
+  { model, version, ...record }: VersionRecord,
+  nowS: number,
+): void {
   const sizes = new Map(record.files.map((file) => [file.path, file]));
   const here = record.variants.filter(({ status }) => status === "downloaded");
-  for (const { name } of db.all<{ name: string }>("accessNames", model, version)) {
+  const before = db.all<{ name: string }>("accessNames", model, version);
+  const arrivedAtS = before.length === 0 ? record.createdAtS : nowS;
+  for (const { name } of before) {
     if (!here.some((variant) => variant.name === name)) db.run("forgetVariantAccess", model, version, name);
   }
   for (const { name, paths } of here) {
@@ -50,7 +59,7 @@ export function refreshAccess(db: WriteConnection, { model, version, ...record }
       return file === undefined ? [] : [[file.digest, file.sizeBytes] as const];
     }));
     const sizeBytes = [...blobs.values()].reduce((sum, bytes) => sum + bytes, 0);
-    db.run("putAccess", model, version, name, record.createdAtS, sizeBytes);
+    db.run("putAccess", model, version, name, arrivedAtS, sizeBytes);
   }
 }
 

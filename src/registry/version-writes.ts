@@ -35,7 +35,7 @@ export function putVersion(db: WriteConnection, record: VersionRecord, nowS: num
       db.run("putVariantFile", variantId, fileId);
     }
   }
-  refreshAccess(db, record);
+  refreshAccess(db, record, nowS);
   refreshModel(db, modelId, record.model, nowS);
 }
 

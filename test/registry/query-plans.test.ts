@@ -37,7 +37,7 @@ const SEED = `
   INSERT INTO variant_notes SELECT name, '1.0.0', 'q4', 5, '{"code":"DNS"}', id FROM models;
   INSERT INTO version_metrics SELECT id, 'f1', 1.0 / id FROM versions;
   INSERT INTO settings SELECT 'best_metric/' || name, '{}' FROM models WHERE id % 7 = 0;
-  INSERT INTO access SELECT name, '1.0.0', 'default', id % 9, id, NULL, 0, id % 1000 FROM models;
+  INSERT INTO access SELECT name, '1.0.0', 'default', id % 9, id, id, NULL, 0, id % 1000 FROM models;
   INSERT INTO usage_hours SELECT name, 'default', id % 168, 1 FROM models WHERE id % 100 = 0;
   INSERT INTO model_options SELECT name, '', id % 1000 = 0, '{}' FROM models WHERE id % 10 = 0;
   INSERT INTO watched_files SELECT '/w/' || name, '/w', 1, 1, name, '1.0.0' FROM models WHERE id % 10 = 0;

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { openRegistry } from "../../src/registry/index.ts";
+import { type AccessOrder, openRegistry } from "../../src/registry/index.ts";
 import { MIGRATIONS } from "../../src/registry/schema.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
 import { versionOf, withRegistry } from "./fixtures.ts";
@@ -24,14 +24,41 @@ test("a version's variants are listed by use: those that were never used by thei
         usedAtS: 250,
       }],
     });
-    const names = (order: "oldest" | "least_used" | "largest") =>
-      registry.listAccess({ order, limit: 10 }).map(({ model }) => model);
+    const names = (order: AccessOrder) => registry.listAccess({ order, limit: 10 }).map(({ model }) => model);
     expect(names("oldest")).toEqual(["b", "c", "a"]);
+    expect(names("recent")).toEqual(["a", "c", "b"]);
     expect(names("least_used")).toEqual(["c", "a", "b"]);
     expect(names("largest")).toEqual(["a", "b", "c"]);
     expect(registry.listAccess({ order: "oldest", limit: 1 })).toEqual([
-      { model: "b", version: "1", variant: "default", count: 5, usedAtS: 250, sizeBytes: 20 },
+      {
+        model: "b",
+        version: "1",
+        variant: "default",
+        count: 5,
+        usedAtS: 250,
+        arrivedAtS: 200,
+        sizeBytes: 20,
+      },
     ]);
+  }));
+
+test("a variant that joins an old version has arrived when it came, not when the version did", () =>
+  withRegistry(async (registry) => {
+    const version = versionOf("a", "1");
+    await registry.putVersion(version);
+    const paths = version.files.map(({ path }) => path);
+    const startS = Date.now() / 1000;
+    await registry.putVersion({
+      ...version,
+      variants: [...version.variants, { name: "q4", status: "downloaded", paths }],
+    });
+    const [first, second] = registry.accessOf("a");
+    expect(first).toMatchObject({ variant: "default", arrivedAtS: 1000, usedAtS: 1000 });
+    expect(second?.variant).toBe("q4");
+    expect(second?.arrivedAtS).toBeGreaterThanOrEqual(startS);
+    expect(second?.usedAtS).toBe(second?.arrivedAtS ?? 0);
+    expect(registry.variantsOfFile("a", "1", "model.bin")).toEqual(["default", "q4"]);
+    expect(registry.variantsOfFile("a", "1", "other")).toEqual([]);
   }));
 
 test("loads are kept as their mean, and survive that the version is written again and the file opened anew", async () => {
@@ -148,7 +175,7 @@ test("a registry of the schema before knows its variants' sizes and arrivals", a
   db.close(true);
   const registry = await openRegistry({ path });
   expect(registry.accessOf("a")).toEqual([
-    { model: "a", version: "1", variant: "default", count: 0, usedAtS: 77, sizeBytes: 5 },
+    { model: "a", version: "1", variant: "default", count: 0, usedAtS: 77, arrivedAtS: 77, sizeBytes: 5 },
   ]);
   await registry.close();
 });

@@ -5,6 +5,8 @@ CREATE TABLE access (
   variant    TEXT    NOT NULL,
   count      INTEGER NOT NULL,
   used_at    REAL    NOT NULL,
+  -- When it came: with its version, or later.
+  arrived_at REAL    NOT NULL,
   -- Mean of its loads; null before the first.
   load_ms    REAL,
   loads      INTEGER NOT NULL,
@@ -17,7 +19,7 @@ CREATE INDEX access_by_count ON access (count, used_at);
 CREATE INDEX access_by_size ON access (size_bytes);
 
 INSERT INTO access
-SELECT models.name, versions.name, variants.name, 0, versions.created_at, NULL, 0,
+SELECT models.name, versions.name, variants.name, 0, versions.created_at, versions.created_at, NULL, 0,
   (SELECT coalesce(sum(size_bytes), 0) FROM blobs WHERE id IN (
     SELECT blob_id FROM files WHERE id IN (SELECT file_id FROM variant_files WHERE variant_id = variants.id)))
 FROM variants JOIN versions ON versions.id = variants.version_id JOIN models ON models.id = versions.model_id
