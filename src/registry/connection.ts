@@ -105,6 +105,11 @@ export function openDatabase(path: string, options: { readonly readonly: boolean
   }
 }
 
+/** Another number than before when another connection has committed since. */
+export function dataVersion(db: { get<T>(name: "dataVersion"): T | undefined }): number {
+  return db.get<{ data_version: number }>("dataVersion")?.data_version ?? 0;
+}
+
 /** All rows of one answer. The statement is let go at once: one that lives on keeps its connection from closing. */
 export function answer(db: Database, sql: string): unknown[][] {
   const statement = db.prepare(sql);

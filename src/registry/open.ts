@@ -1,9 +1,12 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, statSync } from "node:fs";
 import { type Clock, diskError, LarderError, systemClock, WorkerClient } from "../core/index.ts";
 import { blobReads } from "./blob-reads.ts";
+import { dataVersion } from "./connection.ts";
 import { createPrivate, statRegular } from "./durable-file.ts";
+import { ForeignWrites } from "./foreign-writes.ts";
 import { hubReads } from "./hub-reads.ts";
 import { inspectRegistry } from "./inspect.ts";
+import { listingReads } from "./listing-reads.ts";
 import { migrate } from "./migrate.ts";
 import { modelReads } from "./model-reads.ts";
 import { otherReads } from "./other-reads.ts";
@@ -29,6 +32,8 @@ export interface OpenRegistryOptions {
 
 /** Writes handed to the writer thread that are not answered yet. */
 const WRITES_WAITING_MAX = 10_000;
+/** Between two looks for writes of other processes. */
+const LOOK_MS = 1000;
 
 /**
  * Opens the registry, or makes a new one; an older schema is backed up and migrated. One process at a time: the caller holds
@@ -68,11 +73,22 @@ export async function openSound(options: OpenRegistryOptions): Promise<Registry>
     const changes = new Changes();
     const submit = submitter(worker, damage, changes);
     const findChunks = (wanted: readonly string[]) => worker.call<ChunkMatch[]>("findChunks", [wanted]);
+    const foreign = new ForeignWrites({
+      dataVersion: () => dataVersion(reads),
+      askWriter: () => worker.call<number>("foreignWrites"),
+      onForeign: () => void changes.count++,
+    });
+    const stopLooking = lookRegularly(foreign);
     return {
       ...registryReads(reads, schemaVersion(migrations)),
       ...registryWrites({ submit, findChunks, nowS: () => clock.nowS() }),
       generation: () => changes.count,
-      close: once(() => closeAll(reads, worker, damage)),
+      foreignWrites: () => foreign.look(),
+      modifiedAtS: () => modifiedAtS(path),
+      close: once(() => {
+        stopLooking();
+        return closeAll(reads, worker, damage);
+      }),
     };
   } catch (error) {
     // In its own thread: a connection that outlives its thread would keep the file open.
@@ -87,11 +103,22 @@ function openReadonly(path: string, schema: number, found: number): Registry {
   const hasLog = Boolean(statRegular(`${path}-wal`)?.size);
   const reads = hasLog ? openReadConnection(path) : openImmutable(path);
   const refuse = () => Promise.reject(readonlyError("write to the registry"));
+  const changes = new Changes();
+  const foreign = new ForeignWrites({
+    dataVersion: () => dataVersion(reads),
+    onForeign: () => void changes.count++,
+  });
+  const stopLooking = lookRegularly(foreign);
   return {
     ...registryReads(reads, schema),
     ...registryWrites({ submit: refuse, findChunks: () => Promise.resolve([]), nowS: () => 0 }),
-    generation: () => 0,
-    close: once(async () => reads.close()),
+    generation: () => changes.count,
+    foreignWrites: () => foreign.look(),
+    modifiedAtS: () => modifiedAtS(path),
+    close: once(async () => {
+      stopLooking();
+      reads.close();
+    }),
   };
 }
 
@@ -99,6 +126,7 @@ function registryReads(db: ReadConnection, schema: number) {
   return {
     ...blobReads(db),
     ...modelReads(db),
+    ...listingReads(db),
     ...hubReads(db),
     ...pullReads(db),
     ...otherReads(db, schema),
@@ -148,6 +176,25 @@ function submitter(worker: WorkerClient, damage: DamageNote, changes: Changes): 
       changes.note(name);
     }
   };
+}
+
+/** For those who trust `generation()` and have no time to look themselves. Returns what ends it. */
+function lookRegularly(foreign: ForeignWrites): () => void {
+  const timer = setInterval(async () => {
+    try {
+      await foreign.look();
+    } catch {
+      // What keeps a connection from answering this keeps it from answering the next read too, which says so.
+    }
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** Commits go to the log first; the file itself is written when the log is folded into it. */
+function modifiedAtS(path: string): number | undefined {
+  const times = [path, `${path}-wal`].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.max(...times) / 1000 || undefined;
 }
 
 /** Readers first: the last connection to close folds the log into the database, which a reading one may not. */

@@ -98,6 +98,18 @@ export const READ_SQL = {
   listPinned: "SELECT model, variant, pinned, options FROM model_options WHERE pinned = 1",
   listWatchedFiles:
     "SELECT path, folder, size_bytes AS sizeBytes, modified_ms AS modifiedMs, model, version FROM watched_files WHERE folder = ?1 ORDER BY path",
+
+  listedModels:
+    "SELECT models.name AS model, models.version_count AS versionCount, models.latest, models.size_bytes AS sizeBytes, models.updated_at AS updatedAtS, (SELECT group_concat(name, char(10) ORDER BY name) FROM variants WHERE version_id = versions.id AND status = 'downloaded') AS variants, (SELECT max(iif(path LIKE '%.gguf', 2, path LIKE '%.onnx')) FROM files WHERE version_id = versions.id) AS format, EXISTS (SELECT 1 FROM scans WHERE scans.model = models.name) AS isScanned, EXISTS (SELECT 1 FROM files JOIN sources ON sources.file_id = files.id WHERE files.version_id = versions.id AND sources.kind = 'url') AS hasUrl, (SELECT sum(count) FROM access WHERE access.model = models.name) AS uses, (SELECT max(used_at) FROM access WHERE access.model = models.name AND count > 0) AS usedAtS FROM models JOIN versions ON versions.model_id = models.id AND versions.name = models.latest WHERE models.name > ?1 ORDER BY models.name LIMIT ?2",
+  findListedModel:
+    "SELECT models.name AS model, models.version_count AS versionCount, models.latest, models.size_bytes AS sizeBytes, models.updated_at AS updatedAtS, (SELECT group_concat(name, char(10) ORDER BY name) FROM variants WHERE version_id = versions.id AND status = 'downloaded') AS variants, (SELECT max(iif(path LIKE '%.gguf', 2, path LIKE '%.onnx')) FROM files WHERE version_id = versions.id) AS format, EXISTS (SELECT 1 FROM scans WHERE scans.model = models.name) AS isScanned, EXISTS (SELECT 1 FROM files JOIN sources ON sources.file_id = files.id WHERE files.version_id = versions.id AND sources.kind = 'url') AS hasUrl, (SELECT sum(count) FROM access WHERE access.model = models.name) AS uses, (SELECT max(used_at) FROM access WHERE access.model = models.name AND count > 0) AS usedAtS FROM models JOIN versions ON versions.model_id = models.id AND versions.name = models.latest WHERE models.name = ?1",
+  notedModels: "SELECT DISTINCT model FROM variant_notes WHERE model > ?1 ORDER BY model LIMIT ?2",
+  scannedModels: "SELECT DISTINCT model FROM scans WHERE model > ?1 ORDER BY model LIMIT ?2",
+  notesOfModel:
+    "SELECT version, variant, updated_at AS updatedAtS FROM variant_notes WHERE model = ?1 ORDER BY updated_at DESC, version, variant",
+  newestScan:
+    "SELECT version, scanned_at AS scannedAtS FROM scans WHERE model = ?1 ORDER BY scanned_at DESC, version DESC LIMIT 1",
+  dataVersion: "PRAGMA data_version",
 } as const;
 
 /** What the writing connection prepares. */
@@ -198,4 +210,6 @@ export const WRITE_SQL = {
   putWatchedFile:
     "INSERT INTO watched_files (path, folder, size_bytes, modified_ms, model, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (path) DO UPDATE SET folder = ?2, size_bytes = ?3, modified_ms = ?4, model = ?5, version = ?6",
   removeWatchedFile: "DELETE FROM watched_files WHERE path = ?1",
+
+  dataVersion: "PRAGMA data_version",
 } as const;

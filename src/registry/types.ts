@@ -1,6 +1,8 @@
 import type { BestMetric, Digest, ErrorRecord, VersionMetrics } from "../core/index.ts";
+import type { ListingRegistry } from "./listing-types.ts";
 import type { UseRegistry } from "./use-types.ts";
 
+export type * from "./listing-types.ts";
 export type * from "./use-types.ts";
 
 export type BlobState = "intact" | "damaged" | "missing";
@@ -169,7 +171,7 @@ export interface ChunkMatch {
  * All SQL. Reads answer at once from this thread's own connection; writes go to one writer thread, which commits what is
  * waiting together, and resolve when the commit is flushed. Writes reject with BUSY, NO_SPACE, READONLY, IO or STORE_GONE.
  */
-export interface Registry extends UseRegistry {
+export interface Registry extends UseRegistry, ListingRegistry {
   findBlob(digest: Digest): BlobRow | undefined;
   /** Blobs in order of digest, after one; for walks over everything in pages. */
   blobsAfter(after: string, limit: number): BlobRow[];
