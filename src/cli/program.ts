@@ -4,6 +4,7 @@ import type { CliEnvironment } from "./cli-types.ts";
 import { reportError } from "./report-error.ts";
 import { Cli, type Verb } from "./verb.ts";
 import { alias } from "./verbs/alias.ts";
+import { clear } from "./verbs/clear.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { gc } from "./verbs/gc.ts";
 import { importVerb } from "./verbs/import.ts";
@@ -21,13 +22,31 @@ import { repair } from "./verbs/repair.ts";
 import { scan } from "./verbs/scan.ts";
 import { serve } from "./verbs/serve.ts";
 import { show } from "./verbs/show.ts";
+import { stats } from "./verbs/stats.ts";
 import { token } from "./verbs/token.ts";
 import { verify } from "./verbs/verify.ts";
 import { version } from "./verbs/version.ts";
 
 /** In the order of the help. */
 const VERBS: readonly Verb[] = [
-  ...[serve, pull, scan, list, show, path, remove, alias, importVerb, verify, repair, gc, pulls, token],
+  ...[
+    serve,
+    pull,
+    scan,
+    list,
+    show,
+    path,
+    remove,
+    alias,
+    importVerb,
+    verify,
+    repair,
+    gc,
+    clear,
+    stats,
+    pulls,
+    token,
+  ],
   ...[predict, ps, load, unload, reload, pin, unpin, doctor, version],
 ];
 

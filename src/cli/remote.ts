@@ -2,6 +2,7 @@ import { BEST, isLarderError } from "../core/index.ts";
 import type {
   BestRequest,
   BestView,
+  Catalog,
   HealthView,
   HubCacheImportRequest,
   HubTokenView,
@@ -22,6 +23,7 @@ import type {
 } from "../library/index.ts";
 import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
+import { RemoteCatalog } from "./remote-catalog.ts";
 import { RemoteModels } from "./remote-models.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
@@ -41,11 +43,13 @@ export async function connectOwner(socketPath: string): Promise<CliApi | undefin
 /** The use cases asked of the owner's API. */
 class RemoteLarder implements CliApi {
   readonly models: ModelsApi;
+  readonly catalog: Catalog;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
     this.models = new RemoteModels(socketPath);
+    this.catalog = new RemoteCatalog(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */

@@ -10,6 +10,7 @@ import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
 import { modelRoutes } from "./native/models.ts";
 import { pullRoutes } from "./native/pulls.ts";
+import { registryRoutes } from "./native/registry.ts";
 import { tokenRoutes } from "./native/tokens.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { NoRouteError } from "./problem.ts";
@@ -39,6 +40,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", modelRoutes(library, allow));
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));
+  app.route("/", registryRoutes(library.catalog, allow));
   app.route("/", tokenRoutes(library, allow));
   app.route("/", openaiRoutes(library.models, routeGuard(access.ignoringForeign())));
   if (serving !== undefined) app.route("/", blobRoutes(serving, allow));

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from "../core/index.ts";
+import type { ClearResult } from "./catalog-types.ts";
 import type { HubCacheImportView } from "./hub-types.ts";
 import type { ImportView } from "./types.ts";
 
@@ -20,7 +21,7 @@ export interface DamageView {
   readonly used_by: readonly string[];
 }
 
-export type JobKind = "verify" | "repair" | "gc" | "import";
+export type JobKind = "verify" | "repair" | "gc" | "import" | "clear";
 
 export interface JobView {
   readonly id: string;
@@ -31,7 +32,14 @@ export interface JobView {
   readonly created_at: number;
   readonly finished_at: number | null;
   readonly dry_run: boolean;
-  readonly result: VerifyResult | RepairResult | GcResult | ImportView | HubCacheImportView | null;
+  readonly result:
+    | VerifyResult
+    | RepairResult
+    | GcResult
+    | ImportView
+    | HubCacheImportView
+    | ClearResult
+    | null;
   readonly error: ErrorRecord | null;
 }
 

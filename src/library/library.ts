@@ -11,6 +11,7 @@ import {
 import type { TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
 import { defaultVariant, parseRevision } from "../hub/index.ts";
+import { clear, createCatalog } from "./catalog/index.ts";
 import { describe, describeBest, listModels } from "./describe.ts";
 import { ensure } from "./ensure.ts";
 import { availableMemoryBytes } from "./fits.ts";
@@ -106,6 +107,12 @@ export function createLibrary(
     quarantine,
     events,
   });
+  const remove = (reference: string) => removeReference({ registry, store, versions }, reference);
+  const catalog = createCatalog({
+    ...{ registry, store, nowS: () => clock.nowS(), budgetBytes: () => undefined },
+    loaded: () => models.cacheStats().cached_models,
+    clear: () => jobs.start("clear", false, (job) => clear({ registry, pulls, remove }, job)),
+  });
   const tokens = new Tokens(registry, clock, options.mirrorTokens);
   const serving = {
     registry,
@@ -132,7 +139,7 @@ export function createLibrary(
 
     list: async (query) => listModels(registry, query),
     describe: async (reference) => describe(registry, reference),
-    remove: (reference) => removeReference({ registry, store, versions }, reference),
+    remove,
     setAlias: async (model, alias, version) => {
       const name = parseModelName(model);
       const target = resolveVersion(registry, name, parseVersionOrAlias(version));
@@ -198,6 +205,7 @@ export function createLibrary(
     ensureFileToken: (secret) => tokens.ensureFileToken(secret),
 
     models,
+    catalog,
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,

@@ -7,10 +7,12 @@ import type {
   ManifestView,
   ScanRequest,
 } from "./hub-types.ts";
+import type { Catalog } from "./catalog-types.ts";
 import type { Models } from "./model-types.ts";
 import type { JobView, UpkeepRequest } from "./job-types.ts";
 import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
 
+export type * from "./catalog-types.ts";
 export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
 export type * from "./model-types.ts";
@@ -224,6 +226,9 @@ export interface LarderApi {
   removeToken(id: string): Promise<void>;
 
   health(): Promise<HealthView>;
+
+  /** Questions about all that is here. */
+  readonly catalog: Catalog;
 }
 
 /** What the HTTP listener needs beside {@link LarderApi}. */

@@ -6,6 +6,7 @@ import { larder } from "./harness.ts";
 const VERBS = [
   ...[
     "alias",
+    "clear",
     "doctor",
     "gc",
     "import",
@@ -23,6 +24,7 @@ const VERBS = [
     "scan",
     "serve",
     "show",
+    "stats",
   ],
   ...["token", "unload", "unpin", "verify", "version"],
 ];

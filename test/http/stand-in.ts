@@ -17,6 +17,7 @@ import type {
   ServedFile,
   TokenView,
 } from "../../src/library/index.ts";
+import { StandInCatalog } from "./catalog-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
 
 export const PULL: PullView = {
@@ -80,6 +81,7 @@ export const MANIFEST: ManifestView = {
 export class StandInLibrary implements Library {
   readonly calls: Array<readonly [string, ...unknown[]]> = [];
   readonly models: Models = new StandInModels();
+  readonly catalog = new StandInCatalog();
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */

@@ -1,5 +1,6 @@
 import type { LarderApi, ModelSummary } from "../../library/index.ts";
 import { formatBytes, formatTime, parseCount } from "../format.ts";
+import { isByUse, listByUse, type UseOptions } from "../list-by-use.ts";
 import { withApi } from "../session.ts";
 import { formatTable } from "../table.ts";
 import { addExample, type Verb } from "../verb.ts";
@@ -14,16 +15,20 @@ const COLUMNS = [
   { title: "UPDATED" },
 ] as const;
 
-interface ListOptions {
+interface ListOptions extends UseOptions {
   readonly limit?: string;
 }
 
 export const list: Verb = (program, cli) => {
   const command = program.command("list").description("list the models that are here")
     .argument("[text]", "part of a name")
-    .option("--limit <count>", "at most so many");
+    .option("--limit <count>", "at most so many")
+    .option("--oldest", "variants by their last use, the longest ago first")
+    .option("--least-used", "variants by the number of their uses, the fewest first")
+    .option("--loaded", "variants in the memory of a running server");
   addExample(command, "larder list phi");
   command.action(cli.action<ListOptions>(async (context, { args: [text], options }) => {
+    if (isByUse(options)) return await listByUse(context, text, options);
     const limit = options.limit === undefined ? LIMIT_MAX : parseCount(options.limit, "--limit", LIMIT_MAX);
     const found = await withApi(context, ({ api }) => collect(api, text, limit));
     context.output.document(found);

@@ -108,7 +108,7 @@ export const tokenBody = z.strictObject({
 });
 
 /** A number from 1 on; more than the limit means the limit. */
-const limit = z.string("given once").transform((text, context) => {
+export const limit = z.string("given once").transform((text, context) => {
   const number = Number(text);
   if (/^\d/.test(text) && number >= 1) return Math.min(Math.floor(number), LIST_MAX);
   context.addIssue({ code: "custom", message: `a number from 1 to ${LIST_MAX}` });

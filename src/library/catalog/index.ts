@@ -1,0 +1,2 @@
+export { createCatalog } from "./catalog.ts";
+export { clear } from "./clear.ts";
