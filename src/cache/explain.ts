@@ -31,7 +31,7 @@ export function explainLoad<M>(
   const explained = (entry: Entry<M>): ExplainedModel => ({
     key: entry.id,
     bytes: entry.bytes,
-    reason: shelf.policy.reason(entry, nowMs),
+    reason: shelf.reason(entry, nowMs),
   });
   return {
     outcome: known ?? outcomeOf(plan),

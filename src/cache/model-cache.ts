@@ -18,12 +18,15 @@ import type {
   Lease,
   Loaded,
   ModelCache,
+  ModelCare,
   ModelKey,
   ReplaceOptions,
   Unloading,
   WaitOptions,
 } from "./types.ts";
 import { cachedModel, loadingModel, tallyView } from "./views.ts";
+
+const NO_CARE: ModelCare = {};
 
 export function createModelCache<M>(options: CacheOptions<M>): ModelCache<M> {
   return new Cache(options);
@@ -42,7 +45,8 @@ class Cache<M> implements ModelCache<M> {
   #isClosed = false;
 
   constructor(
-    { load, estimateBytes, bytesMax, clock = systemClock, onEvent, isCrash, ...settings }: CacheOptions<M>,
+    { load, estimateBytes, bytesMax, careOf, clock = systemClock, onEvent, isCrash, ...settings }:
+      CacheOptions<M>,
   ) {
     this.#clock = clock;
     this.#settings = { ...DEFAULT_CACHE_SETTINGS, ...settings };
@@ -56,6 +60,7 @@ class Cache<M> implements ModelCache<M> {
       clock,
       settings: readSettings,
       bytesMax,
+      careOf: careOf ?? (() => NO_CARE),
       claims: () => this.#loads.claims,
       dispose: (entry) => ledger.dispose(entry),
       onFreed: () => this.#loads.pump(),

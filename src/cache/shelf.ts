@@ -3,7 +3,7 @@ import type { Desk, Entry } from "./entry.ts";
 import { createPolicy, type EvictionPolicy, type PolicyName } from "./policies/index.ts";
 import { Residents } from "./residents.ts";
 import { add, chooseVictims, fits, type Holding, type Load, planRoom, type RoomPlan, sum } from "./room.ts";
-import type { CacheSettings, EvictionReason, ModelKey, Unloading } from "./types.ts";
+import type { CacheSettings, EvictionReason, ModelCare, ModelKey, Unloading } from "./types.ts";
 
 /** A load that has room already, or wants some. */
 export interface Claim<M> {
@@ -20,6 +20,7 @@ export interface ShelfDeps<M> {
   readonly clock: Clock;
   readonly settings: () => CacheSettings;
   readonly bytesMax: (heldBytes: number) => number;
+  readonly careOf: (key: ModelKey) => ModelCare;
   /** Loads that have room. */
   readonly claims: () => Iterable<Claim<M>>;
   readonly dispose: (entry: Entry<M>) => Promise<void>;
@@ -153,8 +154,8 @@ export class Shelf<M> {
   /** Takes out what has not been used for long, or is over its time. */
   takeOutStale(): void {
     const { nowMs } = this.deps.desk;
-    const { keepAliveS } = this.deps.settings();
     for (const entry of this.idle) {
+      const { keepAliveS = this.deps.settings().keepAliveS } = this.deps.careOf(entry.key);
       if (this.#policy.isExpired(entry, nowMs)) this.takeOut(entry, "expired");
       else if (keepAliveS !== null && nowMs - entry.usedAtMs >= keepAliveS * 1000) {
         this.takeOut(entry, "idle");
@@ -162,8 +163,18 @@ export class Shelf<M> {
     }
   }
 
+  /** The first to go first: by weight, and as the policy says among those of one weight. */
   order(idle: readonly Entry<M>[], incoming?: string): Entry<M>[] {
-    return this.#policy.order(idle, this.deps.desk.nowMs, incoming);
+    const inOrder = this.#policy.order(idle, this.deps.desk.nowMs, incoming);
+    const weights = new Map(inOrder.map((entry) => [entry, this.#weightOf(entry)]));
+    return inOrder.sort((a, b) => (weights.get(a) ?? 1) - (weights.get(b) ?? 1));
+  }
+
+  /** Where it stands among those that could go, for people. */
+  reason(entry: Entry<M>, nowMs: number): string {
+    const weight = this.#weightOf(entry);
+    const reason = this.#policy.reason(entry, nowMs);
+    return weight === 1 ? reason : `weight ${weight}; ${reason}`;
   }
 
   /** False while memory that was promised to a load is still being given back. */
@@ -172,6 +183,10 @@ export class Shelf<M> {
     const started = [...this.deps.claims()].filter(({ startedMs }) => startedMs !== undefined);
     const taken = started.reduce((bytes, { estimatedBytes }) => bytes + estimatedBytes, this.heldBytes);
     return taken + claim.estimatedBytes <= this.#bytesMax;
+  }
+
+  #weightOf({ key }: Entry<M>): number {
+    return this.deps.careOf(key).weight ?? 1;
   }
 
   #most(): Load {

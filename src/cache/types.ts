@@ -56,6 +56,14 @@ export interface CacheSettings {
   readonly forgiveS: number;
 }
 
+/** What is wanted of one model beside the settings of all. */
+export interface ModelCare {
+  /** In place of {@link CacheSettings.keepAliveS}. */
+  readonly keepAliveS?: number;
+  /** 1 by default. A model of less weight goes before one of more; the policy decides among those of one weight. */
+  readonly weight?: number;
+}
+
 export interface CacheOptions<M> extends Partial<CacheSettings> {
   readonly load: LoadModel<M>;
   /** What a load is expected to need, from the files. A load that was measured before needs no estimate. */
@@ -66,6 +74,8 @@ export interface CacheOptions<M> extends Partial<CacheSettings> {
    * @param heldBytes What models take now: where the bound follows the memory that is free, theirs is to be added.
    */
   readonly bytesMax: (heldBytes: number) => number;
+  /** Asked again whenever somebody has to go, and every second: answers may change. Must not throw. */
+  readonly careOf?: (key: ModelKey) => ModelCare;
   readonly clock?: Clock;
   readonly onEvent?: (event: CacheEvent) => void;
   /** Which failed loads count towards {@link CacheSettings.crashLimit}; none by default. */

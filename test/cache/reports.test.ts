@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { DEFAULT_CACHE_SETTINGS } from "../../src/cache/index.ts";
+import { DEFAULT_CACHE_SETTINGS, POLICY_NAMES } from "../../src/cache/index.ts";
 import { id, key, setUp } from "./fake-models.ts";
 
 test("three models, the least recently used one goes: what holds when nothing is said", () => {
@@ -137,6 +137,43 @@ test("keepAliveS lets go of what is not used, but not of what is pinned or in us
   expect(gone()).toEqual([`${id("C")} idle`, `${id("D")} idle`, `${id("A")} idle`]);
   cache.unpin(key("B"));
   expect(gone().at(-1)).toBe(`${id("B")} idle`);
+});
+
+test("a model's own keep-alive goes over that of all: the one goes, the other stays", async () => {
+  const own = new Map([["A", 5], ["B", 1000]]);
+  const { clock, use, evicted } = setUp({
+    ...{ countMax: 5, keepAliveS: 20 },
+    careOf: ({ model }) => {
+      const keepAliveS = own.get(model);
+      return keepAliveS === undefined ? {} : { keepAliveS };
+    },
+  });
+  await use("A", "B", "C");
+  await clock.advance(6000);
+  expect(evicted()).toEqual([id("A")]);
+  await clock.advance(15_000);
+  expect(evicted()).toEqual([id("A"), id("C")]);
+  own.delete("B");
+  await clock.advance(1000);
+  expect(evicted()).toEqual([id("A"), id("C"), id("B")]);
+});
+
+test.each(POLICY_NAMES)("%s: what weighs less goes first, and explain() says why", async (policy) => {
+  const weights = new Map([["A", 2], ["C", 0.5]]);
+  const { cache, use, evicted } = setUp({
+    ...{ countMax: 4, policy },
+    careOf: ({ model }) => ({ weight: weights.get(model) ?? 1 }),
+  });
+  await use("A", "B", "C", "C", "C", "D");
+  const { order } = await cache.explain(key("E"));
+  expect(order.map((one) => one.key)).toEqual([id("C"), id("B"), id("D"), id("A")]);
+  expect(order[0]?.reason).toStartWith("weight 0.5; ");
+  expect(order[1]?.reason).not.toContain("weight");
+  await use("E");
+  expect(evicted()).toEqual([id("C")]);
+  weights.set("B", 10);
+  await use("F");
+  expect(evicted()).toEqual([id("C"), id("D")]);
 });
 
 test("another policy goes on with what is known of the models that are here", async () => {
