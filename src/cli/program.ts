@@ -10,6 +10,7 @@ import { gc } from "./verbs/gc.ts";
 import { importVerb } from "./verbs/import.ts";
 import { list } from "./verbs/list.ts";
 import { load, unload } from "./verbs/load.ts";
+import { options } from "./verbs/options.ts";
 import { path } from "./verbs/path.ts";
 import { pin, unpin } from "./verbs/pin.ts";
 import { predict } from "./verbs/predict.ts";
@@ -47,7 +48,7 @@ const VERBS: readonly Verb[] = [
     pulls,
     token,
   ],
-  ...[predict, ps, load, unload, reload, pin, unpin, doctor, version],
+  ...[predict, ps, load, unload, reload, pin, unpin, options, doctor, version],
 ];
 
 const EXIT_CODES =

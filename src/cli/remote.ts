@@ -9,6 +9,7 @@ import type {
   ImportRequest,
   JobView,
   ManifestView,
+  ModelOptionsApi,
   ModelPage,
   ModelView,
   PathLayout,
@@ -25,6 +26,7 @@ import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
 import { RemoteCatalog } from "./remote-catalog.ts";
 import { RemoteModels } from "./remote-models.ts";
+import { RemoteOptions } from "./remote-options.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -44,12 +46,14 @@ export async function connectOwner(socketPath: string): Promise<CliApi | undefin
 class RemoteLarder implements CliApi {
   readonly models: ModelsApi;
   readonly catalog: Catalog;
+  readonly options: ModelOptionsApi;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
     this.models = new RemoteModels(socketPath);
     this.catalog = new RemoteCatalog(socketPath);
+    this.options = new RemoteOptions(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */

@@ -9,6 +9,7 @@ import { cacheRoutes, modelMemoryRoutes } from "./native/cache.ts";
 import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
 import { modelRoutes } from "./native/models.ts";
+import { optionRoutes } from "./native/options.ts";
 import { pullRoutes } from "./native/pulls.ts";
 import { registryRoutes } from "./native/registry.ts";
 import { tokenRoutes } from "./native/tokens.ts";
@@ -37,6 +38,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", healthRoutes(library, allow, metrics));
   app.route("/", cacheRoutes(library.models, allow));
   app.route("/", modelMemoryRoutes(library.models, allow));
+  app.route("/", optionRoutes(library.options, allow));
   app.route("/", modelRoutes(library, allow));
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));

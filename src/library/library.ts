@@ -206,6 +206,7 @@ export function createLibrary(
 
     models,
     catalog,
+    options: models.options,
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,

@@ -184,7 +184,7 @@ export interface Models {
   /** Takes it out of memory at once; running calls finish. True when it was loaded. */
   unload(target: ModelTarget): Promise<boolean>;
   reload(request: ReloadRequest, options?: CallOptions): Promise<ReloadView>;
-  /** Keeps policies away from it, or no longer. */
+  /** Keeps policies away from it and its files on disk, or no longer; also after a restart, by the name that was given. */
   setPinned(target: ModelTarget, pinned: boolean): Promise<ServedBy>;
   cacheStats(): CacheStats;
   explain(target?: ModelTarget): Promise<Explanation>;

@@ -10,12 +10,14 @@ import type {
 import type { Catalog } from "./catalog-types.ts";
 import type { Models } from "./model-types.ts";
 import type { JobView, UpkeepRequest } from "./job-types.ts";
+import type { ModelOptionsApi } from "./options-types.ts";
 import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
 
 export type * from "./catalog-types.ts";
 export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
 export type * from "./model-types.ts";
+export type * from "./options-types.ts";
 export type * from "./pull-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
@@ -229,6 +231,8 @@ export interface LarderApi {
 
   /** Questions about all that is here. */
   readonly catalog: Catalog;
+  /** What users want of each model. */
+  readonly options: ModelOptionsApi;
 }
 
 /** What the HTTP listener needs beside {@link LarderApi}. */

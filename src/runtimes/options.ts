@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { LarderError } from "../core/index.ts";
 import type { EngineName } from "./runner/messages.ts";
+import type { RuntimeName } from "./types.ts";
 
 const threads = z.int().min(1).max(1024);
 
@@ -28,24 +29,37 @@ const ggufSchema = z.strictObject({
   parallel: z.int().min(1).max(64).default(1),
   /** Leaves the weights in the file, where the system may drop and read them again. */
   mmap: z.boolean().default(true),
-  /** Only the processor is built in. */
-  gpu: z.literal(false).default(false),
+  /** Only the processor is built in: anything but 0 is refused. */
+  gpu_layers: z.int().min(0).max(1024).default(0),
 });
 
 export type OnnxOptions = z.output<typeof onnxSchema>;
 export type GgufOptions = z.output<typeof ggufSchema>;
+
+/** What each runtime takes; `mapped` runs nothing. */
+export const OPTION_NAMES: Readonly<Record<RuntimeName, readonly string[]>> = {
+  onnx: Object.keys(onnxSchema.shape),
+  gguf: Object.keys(ggufSchema.shape),
+  mapped: [],
+};
 
 /** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
 export function parseOnnxOptions(options: unknown): OnnxOptions {
   return parse(onnxSchema, options);
 }
 
-/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
+/** @throws {LarderError} BAD_INPUT, NOT_SUPPORTED; its `field` is the option's name. */
 export function parseGgufOptions(options: unknown): GgufOptions {
-  return parse(ggufSchema, options);
+  const parsed = parse(ggufSchema, options);
+  if (parsed.gpu_layers === 0) return parsed;
+  throw new LarderError(
+    "NOT_SUPPORTED",
+    `Cannot put ${parsed.gpu_layers} layers on a GPU: only the processor is built in`,
+    { field: "gpu_layers", hint: "Give 0, or leave gpu_layers out." },
+  );
 }
 
-/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
+/** @throws {LarderError} BAD_INPUT, NOT_SUPPORTED; its `field` is the option's name. */
 export function checkOptions(engine: EngineName, options: unknown): void {
   if (engine === "onnx") parseOnnxOptions(options);
   else parseGgufOptions(options);

@@ -57,7 +57,7 @@ test.each<[string[], unknown[], string, object]>([
   expect((await s.larder(...argv, "--json")).documents).toEqual([document] as never);
 });
 
-test.each([["ps"], ["load iris"], ["unload iris"], ["reload"], ["pin iris"], ["unpin iris"]])(
+test.each([["ps"], ["load iris"], ["unload iris"], ["reload"]])(
   "%s without a server says how to start one",
   async (line) => {
     const { code, stderr } = await larder(line.split(" "));

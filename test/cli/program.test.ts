@@ -12,6 +12,7 @@ const VERBS = [
     "import",
     "list",
     "load",
+    "options",
     "path",
     "pin",
     "predict",

@@ -19,6 +19,7 @@ import type {
 } from "../../src/library/index.ts";
 import { StandInCatalog } from "./catalog-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
+import { StandInOptions } from "./options-stand-in.ts";
 
 export const PULL: PullView = {
   id: "p1",
@@ -82,6 +83,7 @@ export class StandInLibrary implements Library {
   readonly calls: Array<readonly [string, ...unknown[]]> = [];
   readonly models: Models = new StandInModels();
   readonly catalog = new StandInCatalog();
+  readonly options = new StandInOptions(this.calls);
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */

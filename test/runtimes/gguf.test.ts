@@ -136,8 +136,9 @@ test("memory is what the weights and the context take, and grows with the first 
 
 test("only the processor is offered", async () => {
   await using it = await bench();
-  expect(await failureOf(loadLlama(it, {}, { gpu: "cuda" }))).toMatchObject({
-    code: "BAD_INPUT",
-    field: "gpu",
+  expect(await failureOf(loadLlama(it, {}, { gpu_layers: 12 }))).toMatchObject({
+    code: "NOT_SUPPORTED",
+    field: "gpu_layers",
+    hint: "Give 0, or leave gpu_layers out.",
   });
 }, TIMEOUT_MS);

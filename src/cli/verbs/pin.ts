@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { formatModelRef, parseModelRef } from "../../core/index.ts";
+import { withApi } from "../session.ts";
 import { addExample, type Cli, type Verb } from "../verb.ts";
-import { withServer } from "../with-server.ts";
 
 export const pin: Verb = (program, cli) => {
   addPin(program, cli, {
     name: "pin",
     pinned: true,
-    description: "keep a model in a running server's memory",
+    description: "keep a model on disk, and in memory once it is loaded; also after a restart",
   });
 };
 
@@ -15,7 +15,7 @@ export const unpin: Verb = (program, cli) => {
   addPin(program, cli, {
     name: "unpin",
     pinned: false,
-    description: "let a model leave a running server's memory again",
+    description: "let a model leave the memory and the disk again",
   });
 };
 
@@ -31,7 +31,7 @@ function addPin(program: Command, cli: Cli, { name, pinned, description }: PinVe
   addExample(command, `larder ${name} iris`);
   command.action(cli.action(async (context, { args: [reference = ""] }) => {
     const target = parseModelRef(reference);
-    const by = await withServer(context, ({ models }) => models.setPinned(target, pinned));
+    const by = await withApi(context, ({ api }) => api.models.setPinned(target, pinned));
     context.output.document({ ...by, pinned });
     context.output.line(`${pinned ? "Pinned" : "Unpinned"} ${formatModelRef(by)}`);
   }));

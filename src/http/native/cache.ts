@@ -3,7 +3,7 @@ import { LarderError, parseModelName } from "../../core/index.ts";
 import type { Models, ModelTarget, ReloadView } from "../../library/index.ts";
 import type { HttpEnv } from "../exchange.ts";
 import type { Allow } from "../guard/route-guards.ts";
-import { modelTarget } from "../infer/target.ts";
+import { type GivenBeside, modelTarget } from "../infer/target.ts";
 import { decode, MODELS_PREFIX, rawPath } from "../target.ts";
 import { jsonBody, queryOf } from "../validate.ts";
 import {
@@ -62,7 +62,7 @@ export function cacheRoutes(models: Models, allow: Allow): Hono<HttpEnv> {
 export function modelMemoryRoutes(models: Models, allow: Allow): Hono<HttpEnv> {
   return new Hono<HttpEnv>()
     .get("/api/models/:model{.+}/metadata", allow("read"), queryOf(versionQuery), async (c) => {
-      return c.json(await models.metadata(targetBefore(c, "/metadata", c.req.valid("query").version)));
+      return c.json(await models.metadata(targetBefore(c, "/metadata", c.req.valid("query"))));
     })
     .put(
       "/api/models/:model{.+}/pin",
@@ -71,16 +71,16 @@ export function modelMemoryRoutes(models: Models, allow: Allow): Hono<HttpEnv> {
       jsonBody(pinBody),
       async (c) => {
         const { pinned } = c.req.valid("json");
-        const target = targetBefore(c, "/pin", c.req.valid("query").version);
+        const target = targetBefore(c, "/pin", c.req.valid("query"));
         return c.json({ ...await models.setPinned(target, pinned), pinned });
       },
     );
 }
 
 /** Names hold slashes, raw or encoded, so they are read from the address as it came. */
-function targetBefore(c: Context, suffix: string, version: string | undefined): ModelTarget {
+export function targetBefore(c: Context, suffix: string, beside: GivenBeside): ModelTarget {
   const path = rawPath(c.req.raw.url);
-  return modelTarget(decode(path.slice(MODELS_PREFIX.length, -suffix.length), "BAD_NAME"), { version });
+  return modelTarget(decode(path.slice(MODELS_PREFIX.length, -suffix.length), "BAD_NAME"), beside);
 }
 
 function overview(models: Models) {

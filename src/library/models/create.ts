@@ -1,5 +1,12 @@
 import { type CacheSettings, createModelCache, type ModelCache, type ModelKey } from "../../cache/index.ts";
-import { type Clock, type Events, formatModelRef, isLarderError, logger } from "../../core/index.ts";
+import {
+  type Clock,
+  type Events,
+  formatModelRef,
+  isLarderError,
+  type LarderEvent,
+  logger,
+} from "../../core/index.ts";
 import type { Metrics } from "../../metrics/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Runtimes } from "../../runtimes/index.ts";
@@ -7,6 +14,8 @@ import type { BlobStore } from "../../store/index.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
 import type { UseRecorder } from "../use/index.ts";
+import type { ModelOptionsApi } from "../options-types.ts";
+import { KeptOptions, ModelOptions, Pins } from "../options/index.ts";
 import { Candidates } from "./candidates.ts";
 import { labelOf, type LoadedVariant, ModelLoader } from "./model-loader.ts";
 import { ServedModels } from "./served-models.ts";
@@ -40,8 +49,21 @@ export interface ServedModelsParts {
   readonly ensure: (reference: string, options: { readonly signal?: AbortSignal }) => Promise<EnsuredVariant>;
 }
 
+/** After these a name may stand for something else. */
+const MOVES_NAMES: ReadonlySet<LarderEvent["type"]> = new Set<LarderEvent["type"]>([
+  "version",
+  "alias",
+  "removed",
+]);
+
+export interface MemoryOfModels extends Models {
+  /** What users want of each model. */
+  readonly options: ModelOptionsApi;
+  close(): Promise<void>;
+}
+
 /** Models in memory. Close it: that waits for calls that run. */
-export function createServedModels(parts: ServedModelsParts): Models & { close(): Promise<void> } {
+export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
   const { registry, store, runtimes, events, clock, metrics, uses, settings, availableBytes } = parts;
   const noteLoad = metrics?.times("larder_model_load_seconds", "Time that loading a model took.");
   const noteRun = metrics?.times("larder_model_run_seconds", "Time that a call to a loaded model took.");
@@ -53,12 +75,13 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     return lease !== undefined;
   };
   const candidates = new Candidates(registry, parts.preferred, () => settings.fallsBack, isLoaded);
+  const meantBy = (target: ModelTarget) => candidates.meantBy(target);
+  const kept = new KeptOptions(registry, settings.isolation);
   const loader = new ModelLoader({
     registry,
     store,
     runtimes,
-    isolation: settings.isolation,
-    optionsOf: () => ({}),
+    optionsOf: (key) => kept.loadOptionsOf(key),
   });
   const cache: ModelCache<LoadedVariant> = createModelCache({
     ...settings.cache,
@@ -70,6 +93,7 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     },
     estimateBytes: (key) => loader.estimateBytes(key),
     bytesMax: (heldBytes) => settings.bytesMax > 0 ? settings.bytesMax : (availableBytes() + heldBytes) / 2,
+    careOf: (key) => kept.careOf(key),
     isCrash: (error) => isLarderError(error, "MODEL_CRASHED"),
     onEvent: (event) => {
       if (event.type === "loaded") noteLoad?.(event.loadMs / 1000);
@@ -85,6 +109,7 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     await parts.ensure(formatModelRef(target), signal === undefined ? {} : { signal });
     return true;
   };
+  const pins = new Pins({ registry, kept, cache, meantBy });
   const models = new ServedModels({
     registry,
     cache,
@@ -92,6 +117,7 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
     loader,
     ensure,
     trials,
+    pins,
     clock,
     noteRun: noteRun ?? (() => {}),
     noteUse: (key) => uses.noteUse(key),
@@ -99,8 +125,11 @@ export function createServedModels(parts: ServedModelsParts): Models & { close()
   const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
   const unsubscribe = events.subscribe((event) => {
     if (event.type === "removed") unloadRemoved(cache, event.model, event.version);
+    if (MOVES_NAMES.has(event.type) && "model" in event) pins.follow(event.model);
   });
+  pins.restore();
   return Object.assign(models, {
+    options: new ModelOptions({ kept, pins, cache, loader, meantBy }),
     close: async () => {
       unfollow();
       unsubscribe();

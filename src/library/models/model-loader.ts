@@ -2,45 +2,60 @@ import { join } from "node:path";
 import { formatModelRef, LarderError } from "../../core/index.ts";
 import type { Loaded, ModelKey } from "../../cache/index.ts";
 import type { Registry, VersionFile } from "../../registry/index.ts";
-import type { LoadedModel, ModelFile, ModelMetadata, Runtimes } from "../../runtimes/index.ts";
+import {
+  type LoadedModel,
+  type ModelFile,
+  type ModelMetadata,
+  OPTION_NAMES,
+  type Runtimes,
+} from "../../runtimes/index.ts";
 import { type BlobStore, viewPath } from "../../store/index.ts";
+import { type LoadOptions, pick } from "../options/index.ts";
 import { downloadedFiles } from "../variant-files.ts";
 
 export interface ModelLoaderDeps {
   readonly registry: Registry;
   readonly store: Pick<BlobStore, "makeView" | "blobPath" | "pin">;
   readonly runtimes: Runtimes;
-  readonly isolation: "thread" | "process";
-  /** Runtime options of a model, as a user set them. */
-  readonly optionsOf: (model: string) => Readonly<Record<string, unknown>>;
+  /** As a user set them. */
+  readonly optionsOf: (key: ModelKey) => LoadOptions;
 }
 
 /** What is loaded: the model, and what keeps its bytes on disk meanwhile. */
 export interface LoadedVariant {
   readonly runtime: LoadedModel;
   readonly metadata: ModelMetadata;
+  readonly loadedWith: LoadOptions;
 }
 
 /** Brings a variant from its blobs into memory. */
 export class ModelLoader {
   constructor(private readonly deps: ModelLoaderDeps) {}
 
-  /** @throws {LarderError} VARIANT_NOT_FOUND; what the runtime says. */
-  async load(key: ModelKey, signal: AbortSignal): Promise<Loaded<LoadedVariant>> {
+  /**
+   * @param wanted In place of what a user set.
+   * @throws {LarderError} VARIANT_NOT_FOUND; what the runtime says.
+   */
+  async load(
+    key: ModelKey,
+    signal: AbortSignal,
+    wanted = this.deps.optionsOf(key),
+  ): Promise<Loaded<LoadedVariant>> {
     const files = this.#files(key);
     // What is in memory may map its file: it stays until the memory is given back.
     const unpins = files.map(({ digest }) => this.deps.store.pin(digest));
     try {
       const folder = await this.#folder(key);
+      const loadedWith = await this.#understood(key, wanted);
       const runtime = await this.deps.runtimes.load({
         label: labelOf(key),
         folder,
         files: files.map((file) => modelFile(folder, file)),
-        isolation: this.deps.isolation,
-        options: this.deps.optionsOf(key.model),
+        isolation: loadedWith.isolation,
+        options: loadedWith.runtime,
       }, signal);
       return {
-        model: { runtime, metadata: runtime.metadata },
+        model: { runtime, metadata: runtime.metadata, loadedWith },
         get bytes() {
           return runtime.memoryBytes;
         },
@@ -68,6 +83,13 @@ export class ModelLoader {
   /** What a load is expected to need, from the sizes of the files. */
   estimateBytes(key: ModelKey): number {
     return this.#files(key).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /** Options hold for all versions and variants of a model, and they need not all be of one runtime. */
+  async #understood(key: ModelKey, { isolation, runtime: options }: LoadOptions): Promise<LoadOptions> {
+    if (Object.keys(options).length === 0) return { isolation, runtime: options };
+    const { runtime } = await this.inspect(key);
+    return { isolation, runtime: pick(options, OPTION_NAMES[runtime]) };
   }
 
   #files({ model, version, variant }: ModelKey): VersionFile[] {

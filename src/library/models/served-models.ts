@@ -21,6 +21,7 @@ import type {
   ServedBy,
   TimingView,
 } from "../model-types.ts";
+import type { Pins } from "../options/index.ts";
 import { type Acquired, type AcquireDeps, acquireModel } from "./acquire.ts";
 import type { Candidates } from "./candidates.ts";
 import { rowsFrom, tensorFrom } from "./json-tensors.ts";
@@ -37,6 +38,7 @@ export interface ServedModelsDeps {
   readonly loader: ModelLoader;
   readonly ensure: AcquireDeps["ensure"];
   readonly trials: Trials;
+  readonly pins: Pick<Pins, "set">;
   /** Told how long each call ran, in seconds. */
   readonly noteRun: (seconds: number) => void;
   /** Told of each use, but not of preloading. */
@@ -156,9 +158,7 @@ export class ServedModels implements Models {
   }
 
   async setPinned(target: ModelTarget, pinned: boolean): Promise<ServedBy> {
-    const { model, version, variant } = first(this.deps.candidates.of(target));
-    this.deps.cache[pinned ? "pin" : "unpin"]({ model, version, variant });
-    return { model, version, variant };
+    return await this.deps.pins.set(target, first(this.deps.candidates.of(target)), pinned);
   }
 
   cacheStats(): CacheStats {

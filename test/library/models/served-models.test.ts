@@ -1,39 +1,9 @@
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 import { isLarderError } from "../../../src/core/index.ts";
-import { openTestLibrary, type TestLibrary, type TestLibraryOptions } from "../../helpers/library.ts";
 import { externalOnnx, linearOnnx, treeOnnx } from "../../helpers/onnx-files.ts";
-import { tempFolder } from "../../helpers/temp-folder.ts";
 import { tinyLlama } from "../../helpers/tiny-llama.ts";
 import { waitUntil } from "../../helpers/wait.ts";
-
-type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
-
-interface Place extends AsyncDisposable {
-  readonly larder: TestLibrary;
-  /** Takes a version in by the normal way. */
-  add(model: string, version: string, files: Files): Promise<void>;
-}
-
-async function place(options: TestLibraryOptions = {}): Promise<Place> {
-  const folder = await tempFolder();
-  const larder = await openTestLibrary(options);
-  return {
-    larder,
-    add: async (model, version, files) => {
-      const root = join(folder.path, `${model}-${version}`.replaceAll("/", "-"));
-      for (const [path, bytes] of Object.entries(files)) await Bun.write(join(root, path), bytes);
-      const { id } = await larder.library.importPath({ path: root, model, version });
-      let last;
-      for await (last of larder.library.watchJob(id));
-      expect(last?.state).toBe("done");
-    },
-    [Symbol.asyncDispose]: async () => {
-      await larder[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
+import { type Files, place } from "./place.ts";
 
 const LINEAR: Files = { "model.onnx": linearOnnx() };
 const TREE: Files = { "model.onnx": treeOnnx({ labels: ["setosa", "versicolor", "virginica"] }) };

@@ -1,0 +1,20 @@
+import { z } from "zod";
+import { name } from "./predict-body.ts";
+
+const OPTIONS_MAX = 100;
+const OPTIONS = "an object of options, each a string, a number, true, false, or null to take it back";
+const LOGICAL = "true or false";
+
+/** Which of them there are depends on the model's runtime: the library checks that. */
+export const optionsBody = z.strictObject({
+  options: z.record(name, z.union([z.string(), z.number(), z.boolean(), z.null()], OPTIONS), OPTIONS).refine(
+    (given) => Object.keys(given).length <= OPTIONS_MAX,
+    `at most ${OPTIONS_MAX} options`,
+  ),
+  apply: z.boolean(LOGICAL).optional(),
+});
+
+export const optionsQuery = z.strictObject({ variant: name.optional() });
+export const removeOptionsQuery = optionsQuery.extend({
+  apply: z.enum(["true", "false"], LOGICAL).transform((word) => word === "true").optional(),
+});

@@ -1,0 +1,33 @@
+import { Hono } from "hono";
+import type { ModelOptionsApi } from "../../library/index.ts";
+import type { HttpEnv } from "../exchange.ts";
+import type { Allow } from "../guard/route-guards.ts";
+import { jsonBody, queryOf } from "../validate.ts";
+import { targetBefore } from "./cache.ts";
+import { optionsBody, optionsQuery, removeOptionsQuery } from "./options-body.ts";
+import { withoutUndefined } from "./without-undefined.ts";
+
+const OPTIONS = "/options";
+
+/** What users want of each model. These too stand before the routes that take everything else below `/api/models/`. */
+export function optionRoutes(options: ModelOptionsApi, allow: Allow): Hono<HttpEnv> {
+  return new Hono<HttpEnv>()
+    .get("/api/models/:model{.+}/options", allow("read"), queryOf(optionsQuery), async (c) => {
+      return c.json(await options.find(targetBefore(c, OPTIONS, c.req.valid("query"))));
+    })
+    .put(
+      "/api/models/:model{.+}/options",
+      allow("admin"),
+      queryOf(optionsQuery),
+      jsonBody(optionsBody),
+      async (c) => {
+        const { options: changes, ...how } = c.req.valid("json");
+        const target = targetBefore(c, OPTIONS, c.req.valid("query"));
+        return c.json(await options.set(target, changes, withoutUndefined(how)));
+      },
+    )
+    .delete("/api/models/:model{.+}/options", allow("admin"), queryOf(removeOptionsQuery), async (c) => {
+      const { apply, ...beside } = c.req.valid("query");
+      return c.json(await options.remove(targetBefore(c, OPTIONS, beside), withoutUndefined({ apply })));
+    });
+}

@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { startHttp } from "../../src/http/index.ts";
+import { CHANGED, OPTIONS } from "../http/options-stand-in.ts";
+import { CONFIG } from "../http/setup.ts";
+import { StandInLibrary } from "../http/stand-in.ts";
+import { tempFolder } from "../helpers/temp-folder.ts";
+import { larder } from "./harness.ts";
+
+/** A server on the socket of a home, before a library that is not there. */
+async function serving() {
+  const folder = await tempFolder();
+  const library = new StandInLibrary();
+  const server = await startHttp({ library, config: CONFIG, unixSocket: `${folder.path}/larder.sock` });
+  return {
+    library,
+    larder: (...argv: string[]) => larder([...argv, "--home", folder.path]),
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const TABLE = "OPTION   VALUE  SET FOR\nthreads  2      all variants\npinned   true   one variant\n";
+
+test.each<[string, unknown[], string, object]>([
+  ["options iris", ["options.find", { model: "iris" }], TABLE, OPTIONS],
+  [
+    "options acme/tiny:q4 threads=2 spin=true isolation=process --unset keep_alive_s",
+    ["options.set", { model: "acme/tiny", variant: "q4" }, {
+      threads: 2,
+      spin: true,
+      isolation: "process",
+      keep_alive_s: null,
+    }, {}],
+    `${TABLE}In force now\n`,
+    CHANGED,
+  ],
+  [
+    "options iris threads=2 --no-apply",
+    ["options.set", { model: "iris" }, { threads: 2 }, { apply: false }],
+    `${TABLE}In force now\n`,
+    CHANGED,
+  ],
+  ["options iris --clear", ["options.remove", { model: "iris" }, {}], `${TABLE}In force now\n`, CHANGED],
+])("larder %s", async (line, call, stdout, document) => {
+  await using s = await serving();
+  const told = await s.larder(...line.split(" "));
+  expect([told.code, told.stdout, told.stderr]).toEqual([0, stdout, ""]);
+  expect(s.library.calls).toEqual([call] as never);
+  expect((await s.larder(...line.split(" "), "--json")).documents).toEqual([document] as never);
+});
+
+test.each([["options iris threads"], ["options iris =2"], ["options iris a=1 --clear"]])(
+  "larder %s is wrong use",
+  async (line) => {
+    await using s = await serving();
+    expect((await s.larder(...line.split(" "))).code).toBe(2);
+    expect(s.library.calls).toEqual([]);
+  },
+);
