@@ -16,6 +16,7 @@ import { modelsWaiting } from "./models-waiting.ts";
 import { pullAria2 } from "./pull-aria2.ts";
 import { pullCurl } from "./pull-curl.ts";
 import { pullLimited } from "./pull-limited.ts";
+import { registry } from "./registry.ts";
 import { serveBig } from "./serve-big.ts";
 import { serveSmall } from "./serve-small.ts";
 import type { Bench } from "./shared/types.ts";
@@ -36,6 +37,7 @@ export const BENCHES: readonly Bench[] = [
   loop,
   start,
   cache,
+  registry,
   hubScan,
   hubSmall,
   hubBig,

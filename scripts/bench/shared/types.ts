@@ -23,7 +23,7 @@ export interface BenchContext {
   say(text: string): void;
 }
 
-export type Unit = "s" | "ms" | "µs" | "MiB" | "%" | "/s" | "times" | "requests";
+export type Unit = "s" | "ms" | "µs" | "KiB" | "MiB" | "%" | "/s" | "times" | "requests";
 
 /** What is wanted of the ratio to the peer, or of Larder's own number where there is no peer. */
 export type Aim = { readonly atMost: number } | { readonly atLeast: number };
