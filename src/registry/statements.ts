@@ -97,7 +97,7 @@ export const READ_SQL = {
   findOptions: "SELECT model, variant, pinned, options FROM model_options WHERE model = ?1 ORDER BY variant",
   listPinned: "SELECT model, variant, pinned, options FROM model_options WHERE pinned = 1",
   listWatchedFiles:
-    "SELECT path, folder, size_bytes AS sizeBytes, modified_ms AS modifiedMs, model, version FROM watched_files WHERE folder = ?1 ORDER BY path",
+    "SELECT folder, model, version, path, size_bytes AS sizeBytes, modified_ms AS modifiedMs, taken_at AS takenAtS FROM watched_files WHERE folder = ?1 ORDER BY model, version, path",
 
   listedModels:
     "SELECT models.name AS model, models.version_count AS versionCount, models.latest, models.size_bytes AS sizeBytes, models.updated_at AS updatedAtS, (SELECT group_concat(name, char(10) ORDER BY name) FROM variants WHERE version_id = versions.id AND status = 'downloaded') AS variants, (SELECT max(iif(path LIKE '%.gguf', 2, path LIKE '%.onnx')) FROM files WHERE version_id = versions.id) AS format, EXISTS (SELECT 1 FROM scans WHERE scans.model = models.name) AS isScanned, EXISTS (SELECT 1 FROM files JOIN sources ON sources.file_id = files.id WHERE files.version_id = versions.id AND sources.kind = 'url') AS hasUrl, (SELECT sum(count) FROM access WHERE access.model = models.name) AS uses, (SELECT max(used_at) FROM access WHERE access.model = models.name AND count > 0) AS usedAtS FROM models JOIN versions ON versions.model_id = models.id AND versions.name = models.latest WHERE models.name > ?1 ORDER BY models.name LIMIT ?2",
@@ -208,8 +208,8 @@ export const WRITE_SQL = {
   removeOptions: "DELETE FROM model_options WHERE model = ?1 AND variant = ?2",
   forgetOptions: "DELETE FROM model_options WHERE model = ?1",
   putWatchedFile:
-    "INSERT INTO watched_files (path, folder, size_bytes, modified_ms, model, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (path) DO UPDATE SET folder = ?2, size_bytes = ?3, modified_ms = ?4, model = ?5, version = ?6",
-  removeWatchedFile: "DELETE FROM watched_files WHERE path = ?1",
+    "INSERT OR REPLACE INTO watched_files (folder, model, version, path, size_bytes, modified_ms, taken_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+  removeWatchedFiles: "DELETE FROM watched_files WHERE folder = ?1 AND model = ?2 AND version = ?3",
 
   dataVersion: "PRAGMA data_version",
 } as const;

@@ -73,14 +73,16 @@ export interface OptionsRow {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** A file of a watched folder that was taken in, as it was then. */
+/** A file of a watched folder, as it was when a version was made of it. */
 export interface WatchedFileRow {
-  readonly path: string;
   readonly folder: string;
-  readonly sizeBytes: number;
-  readonly modifiedMs: number;
   readonly model: string;
   readonly version: string;
+  /** In its folder. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly takenAtS: number;
 }
 
 /** What is known of the use of models, and what users want of them beside their files. */
@@ -111,6 +113,8 @@ export interface UseRegistry {
   removeOptions(model: string, variant: string): Promise<boolean>;
 
   listWatchedFiles(folder: string): WatchedFileRow[];
-  putWatchedFile(row: WatchedFileRow): Promise<void>;
-  removeWatchedFile(path: string): Promise<void>;
+  /** Inserts or replaces, all or none. */
+  putWatchedFiles(rows: readonly WatchedFileRow[]): Promise<void>;
+  /** Those of one version. */
+  removeWatchedFiles(of: Pick<WatchedFileRow, "folder" | "model" | "version">): Promise<void>;
 }

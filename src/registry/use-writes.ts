@@ -28,11 +28,15 @@ export function useWrites(db: WriteConnection) {
       db.run("putOptions", model, variant, pinned ? 1 : 0, JSON.stringify(options));
     },
     removeOptions: (model: string, variant: string): boolean => db.run("removeOptions", model, variant) > 0,
-    putWatchedFile: ({ path, folder, sizeBytes, modifiedMs, model, version }: WatchedFileRow): void => {
-      db.run("putWatchedFile", path, folder, sizeBytes, modifiedMs, model, version);
+    putWatchedFiles: (rows: readonly WatchedFileRow[]): void => {
+      for (const { folder, model, version, path, sizeBytes, modifiedMs, takenAtS } of rows) {
+        db.run("putWatchedFile", folder, model, version, path, sizeBytes, modifiedMs, takenAtS);
+      }
     },
-    removeWatchedFile: (path: string): void => {
-      db.run("removeWatchedFile", path);
+    removeWatchedFiles: (
+      { folder, model, version }: Pick<WatchedFileRow, "folder" | "model" | "version">,
+    ): void => {
+      db.run("removeWatchedFiles", folder, model, version);
     },
   };
 }

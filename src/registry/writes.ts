@@ -25,8 +25,8 @@ export type RegistryWrites = Pick<
   | "removePreload"
   | "putOptions"
   | "removeOptions"
-  | "putWatchedFile"
-  | "removeWatchedFile"
+  | "putWatchedFiles"
+  | "removeWatchedFiles"
 >;
 
 /** Carries one change to where changes are made. */
@@ -66,7 +66,7 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     removePreload: (references) => submit("removePreload", [references]),
     putOptions: (row) => submit("putOptions", [row]),
     removeOptions: (model, variant) => submit("removeOptions", [model, variant]),
-    putWatchedFile: (row) => submit("putWatchedFile", [row]),
-    removeWatchedFile: (path) => submit("removeWatchedFile", [path]),
+    putWatchedFiles: (rows) => submit("putWatchedFiles", [rows]),
+    removeWatchedFiles: (of) => submit("removeWatchedFiles", [of]),
   };
 }

@@ -40,7 +40,7 @@ const SEED = `
   INSERT INTO access SELECT name, '1.0.0', 'default', id % 9, id, id, NULL, 0, id % 1000 FROM models;
   INSERT INTO usage_hours SELECT name, 'default', id % 168, 1 FROM models WHERE id % 100 = 0;
   INSERT INTO model_options SELECT name, '', id % 1000 = 0, '{}' FROM models WHERE id % 10 = 0;
-  INSERT INTO watched_files SELECT '/w/' || name, '/w', 1, 1, name, '1.0.0' FROM models WHERE id % 10 = 0;
+  INSERT INTO watched_files SELECT '/w', name, '1.0.0', 'a.onnx', 1, 1, 1 FROM models WHERE id % 10 = 0;
   INSERT INTO tokens VALUES ('t', 't', printf('%064x', 1), '[]', 1, NULL);
 `;
 

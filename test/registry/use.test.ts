@@ -126,7 +126,7 @@ test("what is to be preloaded is listed by priority, then by time", () =>
     expect(registry.listPreload()).toEqual([]);
   }));
 
-test("options are one row a variant; a watched file is one row a path", () =>
+test("options are one row a variant; a watched file is one row a version and path", () =>
   withRegistry(async (registry) => {
     await registry.putOptions({ model: "a", variant: "q4", pinned: false, options: { context_length: 512 } });
     await registry.putOptions({ model: "a", variant: "", pinned: true, options: {} });
@@ -142,12 +142,13 @@ test("options are one row a variant; a watched file is one row a path", () =>
     ]);
     expect(await registry.removeOptions("a", "q4")).toBe(true);
     expect(await registry.removeOptions("a", "q4")).toBe(false);
-    const file = { path: "/w/a.onnx", folder: "/w", sizeBytes: 1, modifiedMs: 2.5, model: "a", version: "1" };
-    await registry.putWatchedFile(file);
-    await registry.putWatchedFile({ ...file, sizeBytes: 9 });
-    expect(registry.listWatchedFiles("/w")).toEqual([{ ...file, sizeBytes: 9 }]);
-    await registry.removeWatchedFile("/w/a.onnx");
-    expect(registry.listWatchedFiles("/w")).toEqual([]);
+    const file = { folder: "/w", model: "a", version: "1", path: "a.onnx", sizeBytes: 1, modifiedMs: 2.5 };
+    const later = { ...file, version: "2", takenAtS: 8 };
+    await registry.putWatchedFiles([{ ...file, takenAtS: 7 }, later, { ...later, folder: "/other" }]);
+    await registry.putWatchedFiles([{ ...file, sizeBytes: 9, takenAtS: 7 }]);
+    expect(registry.listWatchedFiles("/w")).toEqual([{ ...file, sizeBytes: 9, takenAtS: 7 }, later]);
+    await registry.removeWatchedFiles({ folder: "/w", model: "a", version: "1" });
+    expect(registry.listWatchedFiles("/w")).toEqual([later]);
   }));
 
 test("a registry of the schema before knows its variants' sizes and arrivals", async () => {

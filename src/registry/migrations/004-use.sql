@@ -64,14 +64,14 @@ CREATE TABLE model_options (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX model_options_pinned ON model_options (pinned, model);
 
--- Files of watched folders that were taken in, as they were then.
+-- Files of watched folders, as they were when a version was made of them; the newest version of a model is what lies there now.
 CREATE TABLE watched_files (
-  path        TEXT    NOT NULL PRIMARY KEY,
   folder      TEXT    NOT NULL,
+  model       TEXT    NOT NULL,
+  version     TEXT    NOT NULL,
+  path        TEXT    NOT NULL,
   size_bytes  INTEGER NOT NULL,
   modified_ms REAL    NOT NULL,
-  model       TEXT    NOT NULL,
-  version     TEXT    NOT NULL
+  taken_at    REAL    NOT NULL,
+  PRIMARY KEY (folder, model, version, path)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX watched_files_by_folder ON watched_files (folder, path);
-CREATE INDEX watched_files_by_model ON watched_files (model, version);
