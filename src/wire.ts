@@ -111,6 +111,7 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
       await http.stop();
       throw error;
     });
+    library.watched.start();
     library.resumeInterrupted().catch((error: unknown) => {
       if (!isLarderError(error, "SHUTTING_DOWN")) {
         logger("serve").error("Cannot go on with interrupted pulls: {error}", { error });
@@ -217,6 +218,10 @@ function librarySettings(config: Config): LibrarySettings {
     repairWaitMs: REPAIR_WAIT_MS,
     memoryBytes: config.memoryBytes,
     models: modelSettings(config),
+    watched: {
+      ...{ home: config.home, folders: config.watchFolders, mode: config.watchMode },
+      settleMs: config.watchSettleS * 1000,
+    },
     offline: config.offline,
     version: BUILD.version,
   };

@@ -27,6 +27,7 @@ import { stats } from "./verbs/stats.ts";
 import { token } from "./verbs/token.ts";
 import { verify } from "./verbs/verify.ts";
 import { version } from "./verbs/version.ts";
+import { watched } from "./verbs/watched.ts";
 
 /** In the order of the help. */
 const VERBS: readonly Verb[] = [
@@ -46,6 +47,7 @@ const VERBS: readonly Verb[] = [
     clear,
     stats,
     pulls,
+    watched,
     token,
   ],
   ...[predict, ps, load, unload, reload, pin, unpin, options, doctor, version],

@@ -21,12 +21,14 @@ import type {
   ScanRequest,
   TokenView,
   UpkeepRequest,
+  Watched,
 } from "../library/index.ts";
 import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
 import { RemoteCatalog } from "./remote-catalog.ts";
 import { RemoteModels } from "./remote-models.ts";
 import { RemoteOptions } from "./remote-options.ts";
+import { RemoteWatched } from "./remote-watched.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -47,6 +49,7 @@ class RemoteLarder implements CliApi {
   readonly models: ModelsApi;
   readonly catalog: Catalog;
   readonly options: ModelOptionsApi;
+  readonly watched: Watched;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
@@ -54,6 +57,7 @@ class RemoteLarder implements CliApi {
     this.models = new RemoteModels(socketPath);
     this.catalog = new RemoteCatalog(socketPath);
     this.options = new RemoteOptions(socketPath);
+    this.watched = new RemoteWatched(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */

@@ -5,6 +5,7 @@ import { findConfigFile, parseConfigFile, readIfThere } from "./file.ts";
 import { type Environment, expandPath, folderOf } from "./folders.ts";
 import { HUB_TOOLS_VARIABLES, type HubToolsPaths, hubToolsPaths } from "./hub-tools.ts";
 import { isOwnHub } from "./own-hub.ts";
+import { refuseWatchedFolders } from "./watch-folders.ts";
 import { CONFIG_KEYS, type ConfigKey, type ConfigName, configSchema, type ConfigValues } from "./schema.ts";
 
 export type ConfigOrigin = "flag" | "env" | "file" | "default";
@@ -64,10 +65,13 @@ export function loadConfig(options: LoadOptions): Config {
   if (!parsed.success) throw refused(parsed.error.issues[0], given);
   const circle = findCircle(parsed.data, given);
   if (circle === "HF_ENDPOINT") return loadConfig({ ...options, env: { ...env, HF_ENDPOINT: undefined } });
+  const home = homePath(parsed.data.home, env, given.get("home"));
+  const { watchFolders } = parsed.data;
+  refuseWatchedFolders(watchFolders, home, given.get("watchFolders")?.label ?? "watch_folders");
   return freeze({
     ...parsed.data,
     ...hubToolsPaths(env),
-    home: homePath(parsed.data.home, env, given.get("home")),
+    home,
     sources: originsOf(given),
     variables: variablesOf(given),
     configFile: file?.path,

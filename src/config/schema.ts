@@ -2,6 +2,7 @@ import { z } from "zod";
 import { HUB_TOOLS_VARIABLES } from "./hub-tools.ts";
 import { parseHubToken } from "./hub-token.ts";
 import {
+  absolutePath,
   ADDRESS_ALLOWED,
   bytes,
   choice,
@@ -57,6 +58,11 @@ export const configSchema = z.strictObject({
   pullOnUse: yesNo().default(true).describe("pull a model of the hub that is asked for and not here"),
   reloadOnChange: yesNo().default(true).describe("what is loaded follows an alias or latest when it moves"),
   offline: yesNo().default(false).describe("never ask the hub"),
+  watchFolders: list(absolutePath, "absolute paths of folders").default([])
+    .describe("folders whose models are taken in as they come, change and go, comma-separated"),
+  watchMode: choice("auto", "reflink", "hardlink", "copy").default("auto")
+    .describe("how their bytes are taken: auto shares extents where the disk can, else copies"),
+  watchSettleS: seconds(0.05, 3600).default(2).describe("how long a file has to be unchanged to be taken"),
   memoryBytes: bytes(0).default(0)
     .describe("memory that models may take, for saying what fits; 0 measures what is available"),
   logFormat: choice("json", "text").describe("form of the log (default: text on a terminal, else json)"),

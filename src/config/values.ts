@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { shown } from "./config-error.ts";
 
@@ -66,6 +67,12 @@ export function list(item: (text: string) => string | undefined, allowed: string
       { error: allowed },
     ).readonly(),
   );
+}
+
+/** An absolute path without "..", and without a slash at its end. */
+export function absolutePath(text: string): string | undefined {
+  const isPlain = isAbsolute(text) && !text.includes("\0") && !text.split("/").includes("..");
+  return isPlain ? resolve(text) : undefined;
 }
 
 export const ADDRESS_ALLOWED = "an IP address or a host name, without port";

@@ -13,6 +13,7 @@ import { optionRoutes } from "./native/options.ts";
 import { pullRoutes } from "./native/pulls.ts";
 import { registryRoutes } from "./native/registry.ts";
 import { tokenRoutes } from "./native/tokens.ts";
+import { watchedRoutes } from "./native/watched.ts";
 import { openaiRoutes } from "./openai/routes.ts";
 import { NoRouteError } from "./problem.ts";
 import { asLarderError } from "./validate.ts";
@@ -44,6 +45,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", jobRoutes(library, allow, stopped));
   app.route("/", registryRoutes(library.catalog, allow));
   app.route("/", tokenRoutes(library, allow));
+  app.route("/", watchedRoutes(library.watched, allow));
   app.route("/", openaiRoutes(library.models, routeGuard(access.ignoringForeign())));
   if (serving !== undefined) app.route("/", blobRoutes(serving, allow));
   app.onError((error) => {

@@ -8,6 +8,7 @@ import type { BlobStore } from "../store/index.ts";
 import type { HubTokens } from "./hub-token.ts";
 import type { ModelSettings } from "./models/index.ts";
 import type { PullLimits } from "./types.ts";
+import type { WatchSettings } from "./watched/index.ts";
 
 export interface LibrarySettings {
   readonly limits: PullLimits;
@@ -20,6 +21,7 @@ export interface LibrarySettings {
   /** Bytes that models may take in memory; 0 measures what is available. */
   readonly memoryBytes: number;
   readonly models: ModelSettings;
+  readonly watched: WatchSettings;
   /** No hub is ever asked. */
   readonly offline: boolean;
   /** What `/health` calls itself. */

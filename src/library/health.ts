@@ -13,6 +13,7 @@ export async function health(deps: {
   readonly store: Pick<BlobStore, "space" | "problems">;
   readonly version: string;
   readonly pullsRunning: number;
+  readonly watchedProblems: () => readonly string[];
 }): Promise<HealthView> {
   const reasons: Reason[] = [...deps.store.problems()];
   const disk = await deps.store.space().catch((error: unknown) => {
@@ -25,6 +26,7 @@ export async function health(deps: {
       reason: `${disk.freeBytes} bytes free, of which ${disk.reservedBytes} are reserved`,
     });
   }
+  reasons.push(...deps.watchedProblems().map((reason) => ({ part: "watched", reason }) as const));
   const registryFault = readRegistry(deps.registry);
   if (registryFault !== undefined) reasons.push({ part: "registry", reason: registryFault });
   return {

@@ -7,3 +7,4 @@ export { acquireHomeLock, type HomeLock, type HomeLockOptions } from "./home-loc
 export { type HomeOwner, readOwner } from "./home-owner.ts";
 export { type HubTokenPlaces, HubTokens } from "./hub-token.ts";
 export { jsonValues, type ModelSettings, tensorFrom } from "./models/index.ts";
+export type { WatchSettings } from "./watched/index.ts";

@@ -41,6 +41,7 @@ import { Tokens } from "./tokens.ts";
 import type { Library, PullLimits } from "./types.ts";
 import { UseRecorder } from "./use/index.ts";
 import { VersionWriter } from "./version-writer.ts";
+import { createWatchedFolders } from "./watched/index.ts";
 import { verify } from "./verify.ts";
 
 export interface CreateLibraryOptions {
@@ -98,6 +99,9 @@ export function createLibrary(
     },
     ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
   });
+  const watched = createWatchedFolders({
+    ...{ registry, store, versions, runtimes: deps.runtimes, clock },
+  }, settings.watched);
   const jobs = new Jobs(clock, events);
   const quarantine = new Quarantine(deps);
   const repair = new Repair({
@@ -207,11 +211,16 @@ export function createLibrary(
     models,
     catalog,
     options: models.options,
+    watched,
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,
     }),
-    health: () => health({ registry, store, version: settings.version, pullsRunning: pulls.runningCount }),
+    health: () =>
+      health({
+        ...{ registry, store, version: settings.version, pullsRunning: pulls.runningCount },
+        watchedProblems: () => watched.problems(),
+      }),
     hasModel: (model) => lookup.hasModel(model),
     serveFile: (model, versionOrAlias, path) => serveFile(serving, model, versionOrAlias, path),
     scopesOf: (secret) => tokens.scopesOf(secret),
@@ -221,7 +230,7 @@ export function createLibrary(
       stopping.abort(
         new LarderError("SHUTTING_DOWN", "Cannot finish: larder is stopping", { retryable: true }),
       );
-      await Promise.all([pulls.close(), jobs.close()]);
+      await Promise.all([pulls.close(), jobs.close(), watched.close()]);
       await transfers.close();
       await models.close();
       await uses.close();

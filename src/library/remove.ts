@@ -21,7 +21,8 @@ export async function removeReference(
   return { model: ref.model, versions, bytes_freed: await freeBlobs(deps, orphans) };
 }
 
-async function freeBlobs(
+/** Frees those that nothing points to. @returns the bytes that were freed */
+export async function freeBlobs(
   deps: { readonly registry: Registry; readonly store: Pick<BlobStore, "remove"> },
   digests: readonly Digest[],
 ): Promise<number> {

@@ -12,6 +12,7 @@ import type { Models } from "./model-types.ts";
 import type { JobView, UpkeepRequest } from "./job-types.ts";
 import type { ModelOptionsApi } from "./options-types.ts";
 import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
+import type { Watched, WatchedFolders } from "./watched-types.ts";
 
 export type * from "./catalog-types.ts";
 export type * from "./hub-types.ts";
@@ -19,6 +20,7 @@ export type * from "./job-types.ts";
 export type * from "./model-types.ts";
 export type * from "./options-types.ts";
 export type * from "./pull-types.ts";
+export type * from "./watched-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
 
@@ -148,7 +150,7 @@ export interface HealthView {
   readonly ready: boolean;
   readonly status: "ok" | "degraded";
   readonly reasons: ReadonlyArray<
-    { readonly part: "store" | "registry" | "disk" | "durability"; readonly reason: string }
+    { readonly part: "store" | "registry" | "disk" | "durability" | "watched"; readonly reason: string }
   >;
   readonly version: string;
   readonly disk: {
@@ -233,12 +235,15 @@ export interface LarderApi {
   readonly catalog: Catalog;
   /** What users want of each model. */
   readonly options: ModelOptionsApi;
+  /** Folders that a user fills. */
+  readonly watched: Watched;
 }
 
 /** What the HTTP listener needs beside {@link LarderApi}. */
 export interface Library extends LarderApi {
   /** Models in memory. */
   readonly models: Models;
+  readonly watched: WatchedFolders;
   /**
    * A variant that can be used: at once when it is here, else pulled. Without a variant any that is here will do, the default one
    * first.

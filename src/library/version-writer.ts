@@ -77,6 +77,16 @@ export class VersionWriter {
     });
   }
 
+  /** Makes a version that is there the newest one: what it was made of has come back. */
+  async renew(model: string, version: string): Promise<void> {
+    await this.#locks.run(model, async () => {
+      const record = this.deps.registry.findVersion(model, version);
+      if (record === undefined) return;
+      await this.#write({ ...record, createdAtS: this.deps.clock.nowS() }, this.#aliasesOf(model, version));
+      this.deps.events.emit({ type: "version", model, version });
+    });
+  }
+
   async removeAlias(model: string, alias: string): Promise<boolean> {
     return await this.#locks.run(model, async () => {
       const version = this.deps.registry.findModel(model)?.aliases[alias];

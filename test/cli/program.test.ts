@@ -27,7 +27,7 @@ const VERBS = [
     "show",
     "stats",
   ],
-  ...["token", "unload", "unpin", "verify", "version"],
+  ...["token", "unload", "unpin", "verify", "version", "watched"],
 ];
 
 /** Every command that a user can type, such as `pulls watch`. */

@@ -107,6 +107,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
         fallsBack: { versions: true, variants: false },
         ...options.models,
       },
+      watched: { home, folders: [], mode: "auto", settleMs: 50 },
       offline: false,
       version: "test",
       ...options.settings,

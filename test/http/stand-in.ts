@@ -20,6 +20,7 @@ import type {
 import { StandInCatalog } from "./catalog-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
 import { StandInOptions } from "./options-stand-in.ts";
+import { StandInWatched } from "./watched-stand-in.ts";
 
 export const PULL: PullView = {
   id: "p1",
@@ -84,6 +85,7 @@ export class StandInLibrary implements Library {
   readonly models: Models = new StandInModels();
   readonly catalog = new StandInCatalog();
   readonly options = new StandInOptions(this.calls);
+  readonly watched = new StandInWatched((name) => this.#note(name));
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */

@@ -1,0 +1,54 @@
+import { type FSWatcher, watch } from "node:fs";
+import { logger } from "../../core/index.ts";
+
+const log = logger("watched");
+
+/**
+ * Is told by the system when something happens below a folder. That may be late, too little or nothing at all: it only makes the next
+ * look come sooner.
+ */
+export class FolderEvents {
+  #watcher: FSWatcher | undefined;
+  #identity: string | undefined;
+
+  constructor(
+    private readonly folder: string,
+    private readonly onEvent: (path: string | undefined) => void,
+  ) {}
+
+  get areOpen(): boolean {
+    return this.#watcher !== undefined;
+  }
+
+  /** @param identity Of the folder that is there now: another one at the same path has to be watched anew. */
+  follow(identity: string): void {
+    if (identity === this.#identity) return;
+    this.close();
+    this.#identity = identity;
+    try {
+      const watcher = watch(this.folder, { recursive: true, persistent: false }, (_, name) => {
+        this.onEvent(name ?? undefined);
+      });
+      watcher.on("error", (error) => this.#lose(watcher, error));
+      this.#watcher = watcher;
+    } catch (error) {
+      this.#lose(undefined, error);
+    }
+  }
+
+  close(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#identity = undefined;
+  }
+
+  /** The identity stays: it is not tried again for the same folder. */
+  #lose(watcher: FSWatcher | undefined, error: unknown): void {
+    watcher?.close();
+    if (this.#watcher === watcher) this.#watcher = undefined;
+    log.info("Looks at {folder} again and again, because events cannot be had: {error}", {
+      folder: this.folder,
+      error: String(error),
+    });
+  }
+}

@@ -1,0 +1,1 @@
+export { createWatchedFolders, type OwnedWatchedFolders, type WatchSettings } from "./watched-folders.ts";

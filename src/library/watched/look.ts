@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import type { LarderError } from "../../core/index.ts";
+import type { Registry } from "../../registry/index.ts";
+import type { Formats } from "./formats.ts";
+import { NAME_LIST, type NameList, NO_NAMES, readNameList } from "./name-list.ts";
+import { type Placed, placeUnits } from "./placing.ts";
+import { isMadeOf, modelsByPath, type TakenModel, takenModels } from "./taken.ts";
+import type { Track, Tracks } from "./tracks.ts";
+import { cutUnits, type Unit } from "./units.ts";
+import { type Walk, walkFolder } from "./walk.ts";
+
+/** What is to be taken. */
+export interface Candidate extends Placed {
+  readonly track: Track;
+}
+
+/** A watched folder as it was when it was looked at, beside what was taken of it before. */
+export interface Look {
+  readonly walk: Walk;
+  readonly names: NameList;
+  /** False while it is being written and makes no sense yet: nothing is to be taken under a wrong name. */
+  readonly namesAreSure: boolean;
+  readonly taken: ReadonlyMap<string, TakenModel>;
+  readonly candidates: readonly Candidate[];
+  /** Models that were taken and are not there any more. */
+  readonly missing: readonly TakenModel[];
+  readonly refused: ReadonlyArray<{ readonly path: string; readonly error: LarderError }>;
+}
+
+export interface LookTools {
+  readonly folder: string;
+  readonly home: string;
+  readonly registry: Registry;
+  readonly formats: Formats;
+  readonly tracks: Tracks;
+  /** The list of names that was used last. */
+  readonly namesBefore: NameList | undefined;
+  readonly nowMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** @throws {LarderError} As {@link walkFolder}. */
+export async function lookAtFolder(tools: LookTools): Promise<Look> {
+  const { folder, registry, formats, tracks } = tools;
+  const walk = await walkFolder(folder, tools);
+  const { names, areSure } = await findNames(tools, walk);
+  const taken = takenModels(registry.listWatchedFiles(folder));
+  const units = await modelUnits(cutUnits(walk, names.entries), taken, formats);
+  const { placed, refused } = placeUnits(units, {
+    taken,
+    keepsNames: names.fault !== undefined,
+    isForeign: (model, unit) => isForeign(registry, taken, model, unit),
+    localPath: ({ path }) => join(folder, path),
+  });
+  const open: Candidate[] = [];
+  const alive = new Set<string>();
+  for (const { unit, model } of placed) {
+    const isCurrent = isMadeOf(taken.get(model)?.versions[0], unit);
+    if (isCurrent) alive.add(model);
+    else open.push({ unit, model, track: tracks.note(unit.path, [...unit.files, ...unit.unfinished]) });
+  }
+  const candidates: Candidate[] = [];
+  for (const one of open) {
+    const isModel = await formats.hasModel(one.unit.files);
+    if (isModel) candidates.push(one);
+    if (isModel || !tracks.isSettled(one.track)) alive.add(one.model);
+  }
+  formats.keep(walk.files);
+  tracks.keep(new Set([NAME_LIST, ...units.map(({ path }) => path)]));
+  return {
+    ...{ walk, names, taken, candidates, refused, namesAreSure: areSure },
+    missing: [...taken.values()].filter((one) => !alive.has(one.model) && !isInGap(walk, one)),
+  };
+}
+
+/** Those that were models before, whatever they are now, and those that say they are. */
+async function modelUnits(
+  units: readonly Unit[],
+  taken: ReadonlyMap<string, TakenModel>,
+  formats: Formats,
+): Promise<Unit[]> {
+  const before = modelsByPath(taken);
+  const models: Unit[] = [];
+  for (const unit of units) {
+    const wasModel = unit.files.some(({ path }) => before.has(path));
+    if (wasModel || await formats.hasModel(unit.files)) models.push(unit);
+  }
+  return models;
+}
+
+/** A list that changed counts when nobody writes it any more; until then the one before does. */
+async function findNames(
+  { folder, tracks, namesBefore }: LookTools,
+  walk: Walk,
+): Promise<{ readonly names: NameList; readonly areSure: boolean }> {
+  const file = walk.files.find(({ path }) => path === NAME_LIST);
+  if (file === undefined) return { names: NO_NAMES, areSure: true };
+  const isSettled = tracks.isSettled(tracks.note(NAME_LIST, [file]));
+  if (!isSettled && namesBefore !== undefined) return { names: namesBefore, areSure: true };
+  const names = await readNameList(folder, file);
+  return { names, areSure: isSettled || names.fault === undefined };
+}
+
+/** A model that is here already and was not made of these files, now or before the registry was built again. */
+function isForeign(
+  registry: Registry,
+  taken: ReadonlyMap<string, TakenModel>,
+  model: string,
+  { files }: Unit,
+): boolean {
+  if (taken.has(model)) return false;
+  const row = registry.findModel(model);
+  if (row === undefined) return false;
+  const places = new Set(files.map(({ localPath }) => localPath));
+  return !row.versions.some(({ version }) =>
+    registry.findVersion(model, version)?.files.some(({ sources }) =>
+      sources.some(({ kind, location }) => kind === "path" && places.has(location))
+    )
+  );
+}
+
+/** What could not be looked at may still be there. */
+function isInGap({ gaps }: Walk, { versions }: TakenModel): boolean {
+  const paths = [...versions[0]?.files.keys() ?? []];
+  return [...gaps.keys()].some((gap) =>
+    gap === "" || paths.some((path) => path === gap || path.startsWith(`${gap}/`))
+  );
+}

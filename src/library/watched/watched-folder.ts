@@ -1,0 +1,303 @@
+import { isAbsolute, relative } from "node:path";
+import { type Clock, isLarderError, LarderError, logger, type Semaphore } from "../../core/index.ts";
+import type { ImportMode } from "../../store/index.ts";
+import type { PendingModelView, WatchedFolderView } from "../watched-types.ts";
+import { Bell } from "./bell.ts";
+import { type DropDeps, dropVersion, hasAlias } from "./drop.ts";
+import { FolderEvents } from "./folder-events.ts";
+import { Formats } from "./formats.ts";
+import { LatestFlight } from "./latest-flight.ts";
+import { type Candidate, type Look, lookAtFolder } from "./look.ts";
+import type { NameList } from "./name-list.ts";
+import { outdated, type TakenModel } from "./taken.ts";
+import { type TakeDeps, takeUnit } from "./take.ts";
+import { Tracks } from "./tracks.ts";
+import { folderView, pendingViews } from "./views.ts";
+import { hasMoved } from "./walk.ts";
+
+const log = logger("watched");
+
+/** Events that come together are one. */
+const GATHER_MS = 50;
+/** Between looks that nobody asked for: rarely where the system tells of changes, else often, yet never most of the time. */
+const QUIET_MS = 60_000;
+const OFTEN_MS = 2_000;
+const LOOK_SHARE = 20;
+/** Folders whose times are compared before an answer. */
+const FOLDERS_ASKED_MAX = 64;
+/** How long another folder at the same path, which has nothing of what was taken, has to stay: its disk may come back. */
+const OTHER_FOLDER_MS = 600_000;
+
+export interface WatchedFolderOptions {
+  readonly folder: string;
+  /** Without links. */
+  readonly home: string;
+  readonly mode: ImportMode;
+  readonly settleMs: number;
+  readonly clock: Clock;
+  /** Of all folders together. */
+  readonly takes: Semaphore;
+}
+
+/** One folder that a user fills: what comes is taken, what changes becomes a new version, what goes is forgotten. Nothing in it is touched. */
+export class WatchedFolder {
+  readonly #formats = new Formats();
+  readonly #tracks: Tracks;
+  readonly #bell: Bell;
+  readonly #events: FolderEvents;
+  readonly #looks = new LatestFlight(() => this.#lookOnce());
+  readonly #missingSinceMs = new Map<string, number>();
+  #look: Look | undefined;
+  #fault: LarderError | undefined;
+  #namesBefore: NameList | undefined;
+  #lookedAtS: number | undefined;
+  #lookMs = 0;
+  /** An event came since the last look began. */
+  #isToldOf = false;
+
+  constructor(
+    private readonly deps: TakeDeps & DropDeps,
+    private readonly options: WatchedFolderOptions,
+    private readonly signal: AbortSignal,
+  ) {
+    const { clock, folder, home, settleMs } = options;
+    this.#tracks = new Tracks(clock, settleMs);
+    this.#bell = new Bell(clock);
+    this.#events = new FolderEvents(folder, (path) => {
+      if (isOfNoInterest(folder, home, path)) return;
+      this.#isToldOf = true;
+      this.#bell.ring();
+    });
+  }
+
+  get folder(): string {
+    return this.options.folder;
+  }
+
+  /** Until the signal aborts. */
+  async run(): Promise<void> {
+    const { clock } = this.options;
+    try {
+      while (!this.signal.aborted) {
+        const isDone = await this.#tend();
+        if (!isDone) continue;
+        await this.#bell.wait(this.#restMs(), this.signal);
+        await clock.sleep(GATHER_MS + this.#lookMs, this.signal);
+      }
+    } catch (error) {
+      if (!this.signal.aborted) throw error;
+    } finally {
+      this.#events.close();
+    }
+  }
+
+  /** Looks once, also for whoever asks meanwhile. @returns whether other models are to be taken now than before. */
+  look(): Promise<boolean> {
+    return this.#looks.run();
+  }
+
+  /** Looks if there is a reason to. */
+  async lookIfMoved(): Promise<boolean> {
+    const walk = this.#look?.walk;
+    if (walk !== undefined && !this.#isToldOf && !await hasMoved(this.folder, walk, FOLDERS_ASKED_MAX)) {
+      return false;
+    }
+    const isNew = await this.look();
+    if (isNew) this.#bell.ring();
+    return isNew;
+  }
+
+  ring(): void {
+    this.#bell.ring();
+  }
+
+  pending(): PendingModelView[] {
+    return this.#look === undefined ? [] : pendingViews(this.folder, this.#look, this.#tracks);
+  }
+
+  view(): WatchedFolderView {
+    return folderView(this.folder, {
+      look: this.#look,
+      fault: this.#fault,
+      lookedAtS: this.#lookedAtS,
+      hasEvents: this.#events.areOpen,
+      tracks: this.#tracks,
+      isHere: (model, version) => this.deps.registry.findVersion(model, version) !== undefined,
+    });
+  }
+
+  /** What is wrong with it; undefined when all is well. */
+  problem(): string | undefined {
+    return (this.#fault ?? this.#look?.names.fault)?.message;
+  }
+
+  async #lookOnce(): Promise<boolean> {
+    const { clock, folder, home } = this.options;
+    const before = JSON.stringify(this.pending().map(({ model }) => model));
+    const startMs = clock.monotonicMs();
+    this.#isToldOf = false;
+    try {
+      const look = await lookAtFolder({
+        ...{ folder, home, registry: this.deps.registry, formats: this.#formats, tracks: this.#tracks },
+        ...{ namesBefore: this.#namesBefore, nowMs: clock.nowS() * 1000, signal: this.signal },
+      });
+      this.#note(look);
+    } catch (error) {
+      if (!isLarderError(error) || this.signal.aborted) throw error;
+      this.#noteFault(error);
+    }
+    this.#lookedAtS = clock.nowS();
+    this.#lookMs = clock.monotonicMs() - startMs;
+    return JSON.stringify(this.pending().map(({ model }) => model)) !== before;
+  }
+
+  #note(look: Look): void {
+    const { names } = look;
+    if (names.fault !== undefined && names.fault.message !== this.#look?.names.fault?.message) {
+      log.warning("{folder}: {reason}", { folder: this.folder, reason: names.fault.message });
+    }
+    this.#look = look;
+    this.#fault = undefined;
+    if (names.fault === undefined) this.#namesBefore = names;
+    this.#events.follow(look.walk.identity);
+    const missing = new Set(look.missing.map(({ model }) => model));
+    for (const model of missing) {
+      if (!this.#missingSinceMs.has(model)) {
+        this.#missingSinceMs.set(model, this.options.clock.monotonicMs());
+      }
+    }
+    for (const model of this.#missingSinceMs.keys()) {
+      if (!missing.has(model)) this.#missingSinceMs.delete(model);
+    }
+  }
+
+  /** Nothing is forgotten of a folder that cannot be looked at: its disk may come back. */
+  #noteFault(fault: LarderError): void {
+    if (fault.message !== this.#fault?.message) {
+      log.warning("{folder}: {reason}", { folder: this.folder, reason: fault.message });
+    }
+    this.#fault = fault;
+    this.#look = undefined;
+    this.#missingSinceMs.clear();
+    this.#events.close();
+  }
+
+  /** Does one thing that is due. @returns true when nothing is. */
+  async #tend(): Promise<boolean> {
+    await this.look();
+    const look = this.#look;
+    if (look === undefined) return true;
+    if (await this.#forgetOne(look)) return false;
+    await this.#rememberIdentity(look);
+    const next = look.namesAreSure ? look.candidates.find((one) => this.#isDue(one)) : undefined;
+    if (next === undefined) return true;
+    await this.options.takes.run(() => this.#take(next), this.signal);
+    return false;
+  }
+
+  #isDue({ track }: Candidate): boolean {
+    return this.#tracks.dueAtMs(track) <= this.options.clock.monotonicMs();
+  }
+
+  async #take(candidate: Candidate): Promise<void> {
+    const { unit, model, track } = candidate;
+    const { folder, mode } = this.options;
+    track.isBeingTaken = true;
+    try {
+      await takeUnit(this.deps, { unit, model, folder, mode, formats: this.#formats, signal: this.signal });
+      log.info("{path} is {model}", { path: `${folder}/${unit.path}`, model });
+    } catch (error) {
+      if (this.signal.aborted) throw error;
+      this.#noteFailure(candidate, error);
+    } finally {
+      track.isBeingTaken = false;
+    }
+  }
+
+  /** What is no known failure keeps nothing else from being taken either; it is told as what it is. */
+  #noteFailure({ unit, track }: Candidate, error: unknown): void {
+    if (isLarderError(error, "BUSY")) return this.#tracks.settleAgain(track);
+    const path = `${this.folder}/${unit.path}`;
+    if (isLarderError(error)) log.warning("{path}: {reason}", { path, reason: error.message });
+    else log.error("Cannot take {path}: {error}", { path, error });
+    this.#tracks.noteFailure(
+      track,
+      isLarderError(error) ? error : new LarderError("IO", `Cannot take ${path}`, { cause: error }),
+    );
+  }
+
+  /** One version that is outdated, or one model that is gone. */
+  async #forgetOne(look: Look): Promise<boolean> {
+    const { mode } = this.options;
+    for (const taken of look.taken.values()) {
+      // A file that was linked and then changed in its place has changed the bytes of the version before, too.
+      const [old] = outdated(taken, mode === "hardlink" ? 1 : undefined)
+        .filter(({ version }) => !hasAlias(this.deps, taken.model, version));
+      if (old === undefined) continue;
+      await dropVersion(this.deps, this.folder, { model: taken.model, version: old.version });
+      return true;
+    }
+    const gone = look.missing.find((one) => this.#isGone(look, one));
+    if (gone === undefined) return false;
+    for (const { version } of gone.versions) {
+      await dropVersion(this.deps, this.folder, { model: gone.model, version });
+    }
+    log.info("{model} is gone with its files in {folder}", { model: gone.model, folder: this.folder });
+    return true;
+  }
+
+  /** Files that another model is made of now stay known by the name before until that has been done. */
+  #isGone(look: Look, { model, versions }: TakenModel): boolean {
+    const sinceMs = this.#missingSinceMs.get(model);
+    const waited = sinceMs !== undefined &&
+      this.options.clock.monotonicMs() - sinceMs >= this.#confirmMs(look);
+    const paths = versions[0]?.files;
+    const isWanted = look.candidates.some(({ unit }) => unit.files.some((file) => paths?.has(file.path)));
+    return waited && !isWanted;
+  }
+
+  /** How long something has to be gone. An empty folder may be where a disk is missing, which is another folder then. */
+  #confirmMs({ walk, taken }: Look): number {
+    const { settleMs } = this.options;
+    const isOther = this.deps.registry.getSetting(this.#identityKey) !== walk.identity;
+    return isOther && !holdsAny(walk.files, taken) ? Math.max(OTHER_FOLDER_MS, settleMs) : settleMs;
+  }
+
+  async #rememberIdentity({ walk, taken }: Look): Promise<void> {
+    const isKnown = this.deps.registry.getSetting(this.#identityKey) === walk.identity;
+    if (isKnown || (taken.size > 0 && !holdsAny(walk.files, taken))) return;
+    await this.deps.registry.setSetting(this.#identityKey, walk.identity);
+  }
+
+  get #identityKey(): string {
+    return `watched_folder/${this.folder}`;
+  }
+
+  /** Until something is due by itself. */
+  #restMs(): number {
+    const nowMs = this.options.clock.monotonicMs();
+    const look = this.#look;
+    const hasEvents = this.#events.areOpen;
+    const dueMs = (look?.candidates ?? []).map(({ track }) => this.#tracks.dueAtMs(track) - nowMs);
+    const goneMs = look === undefined
+      ? []
+      : [...this.#missingSinceMs.values()].map((sinceMs) => sinceMs + this.#confirmMs(look) - nowMs);
+    const regularMs = hasEvents ? QUIET_MS : Math.max(OFTEN_MS, LOOK_SHARE * this.#lookMs);
+    return Math.max(0, Math.min(regularMs, ...dueMs, ...goneMs));
+  }
+}
+
+function holdsAny(files: Look["walk"]["files"], taken: Look["taken"]): boolean {
+  const paths = new Set(files.map(({ path }) => path));
+  return [...taken.values()].some(({ versions }) =>
+    [...versions[0]?.files.keys() ?? []].some((path) => paths.has(path))
+  );
+}
+
+/** What happens in the home, or under names that are passed over. */
+function isOfNoInterest(folder: string, home: string, path: string | undefined): boolean {
+  if (path === undefined) return false;
+  const inHome = relative(home, `${folder}/${path}`);
+  return path.split("/").some((name) => name.startsWith(".")) ||
+    (!inHome.startsWith("..") && !isAbsolute(inHome));
+}
