@@ -1,6 +1,7 @@
-import { type Digest, LarderError, parseDigest, parseModelRef } from "../core/index.ts";
-import type { BlobRow, Registry } from "../registry/index.ts";
+import { type Digest, LarderError, type ModelRef, parseDigest, parseModelRef } from "../core/index.ts";
+import type { BlobRow, Registry, VersionFile, VersionRow } from "../registry/index.ts";
 import { findVersion } from "./names.ts";
+import { downloadedFiles } from "./variant-files.ts";
 
 const PAGE = 1000;
 const LOOKS_LIKE_DIGEST = /^(?:sha256:)?[0-9a-f]{64}$/;
@@ -35,9 +36,19 @@ function digestsOf(registry: Registry, target: string): Digest[] {
       hint: "See `larder list`.",
     });
   }
-  return versions.flatMap((version) =>
-    registry.findVersion(ref.model, version)?.files.map((file) => file.digest) ?? []
-  );
+  const rows = versions.flatMap((version) => registry.findVersion(ref.model, version) ?? []);
+  return filesOf(rows, ref).map((file) => file.digest);
+}
+
+/** Of one variant only, where it is named. */
+function filesOf(rows: readonly VersionRow[], { model, variant }: ModelRef): VersionFile[] {
+  if (variant === undefined) return rows.flatMap(({ files }) => files);
+  const files = rows.flatMap((row) => downloadedFiles(row, variant) ?? []);
+  if (files.length > 0) return files;
+  throw new LarderError("VARIANT_NOT_FOUND", `Cannot find variant ${variant} of ${model}`, {
+    field: "targets",
+    hint: `See \`larder show ${model}\`.`,
+  });
 }
 
 function getBlob(registry: Registry, digest: Digest): BlobRow {

@@ -5,6 +5,7 @@ import type { JobView, Library, RepairResult, VerifyResult } from "../../src/lib
 import { digestOf } from "../helpers/digest.ts";
 import { openTestLibrary, pullAndWait, type TestLibrary } from "../helpers/library.ts";
 import { type Origin, pseudoRandomBytes, startOrigin } from "../helpers/origin.ts";
+import { tempFolder } from "../helpers/temp-folder.ts";
 
 const MIB = 1024 * 1024;
 const CHUNK = 5 * MIB;
@@ -145,6 +146,26 @@ test("verify() of one reference looks at its blobs only", async () => {
   expect([result.blobs, result.bytes]).toEqual([1, 2000]);
   const job = await jobDone(larder.library, larder.library.verify({ targets: ["nobody"] }));
   expect(job.error?.code).toBe("MODEL_NOT_FOUND");
+});
+
+test("verify() of a variant looks at its blobs only, in whatever version, and says when none has it", async () => {
+  await using larder = await openTestLibrary();
+  await using folder = await tempFolder();
+  for (
+    const [version, variant, sizeBytes] of [["1", "q4", 100], ["1", "q8", 200], ["2", "q4", 50]] as const
+  ) {
+    const path = join(folder.path, `${version}-${variant}.bin`);
+    await Bun.write(path, pseudoRandomBytes(sizeBytes, sizeBytes));
+    const request = { path, model: "m", version, variant };
+    expect((await jobDone(larder.library, larder.library.importPath(request))).error).toBeNull();
+  }
+  const verified = (target: string) => jobDone(larder.library, larder.library.verify({ targets: [target] }));
+  expect((await verified("m:q4")).result).toMatchObject({ blobs: 2, bytes: 150 });
+  expect((await verified("m@1:q8")).result).toMatchObject({ blobs: 1, bytes: 200 });
+  expect((await verified("m")).result).toMatchObject({ blobs: 3, bytes: 350 });
+  for (const target of ["m:q2", "m@2:q8"]) {
+    expect((await verified(target)).error?.code).toBe("VARIANT_NOT_FOUND");
+  }
 });
 
 test("repair() takes an imported file again from where it lay", async () => {
