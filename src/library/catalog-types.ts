@@ -5,7 +5,7 @@ export interface UseView {
   readonly model: string;
   readonly version: string;
   readonly variant: string;
-  /** Calls to it in memory, and files of it that were served. */
+  /** Calls to it in memory, files of it that were served, and questions for its folder. */
   readonly access_count: number;
   /** Null when it was never used. */
   readonly last_used_at: number | null;

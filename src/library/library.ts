@@ -160,7 +160,7 @@ export function createLibrary(
       await versions.setBestMetric(name, bestMetricOf(parseMetricName(wanted.metric), wanted.better));
       return describeBest(registry, name);
     },
-    path: (reference, options) => ensurePath({ registry, store }, reference, options),
+    path: (reference, options) => ensurePath({ registry, store, uses }, reference, options),
 
     scan: async ({ model, revision = DEFAULT_REVISION }) => {
       const scan = await scans.ask(parseModelName(model), parseRevision(revision), true);

@@ -5,10 +5,13 @@ import { type BlobStore, type HubViewFile, viewPath } from "../store/index.ts";
 import { DEFAULT_REVISION, isCommit } from "./hub-plan.ts";
 import { findVersion } from "./names.ts";
 import type { PathLayout, PathView } from "./types.ts";
+import { type UsedVariant, usedVariant, type UseRecorder } from "./use/index.ts";
 
 export interface PathDeps {
   readonly registry: Registry;
   readonly store: Pick<BlobStore, "makeView" | "makeHubView">;
+  /** What an engine does with the files nobody sees: being asked for them is the use. */
+  readonly uses: Pick<UseRecorder, "noteFiles">;
 }
 
 /**
@@ -30,6 +33,7 @@ export async function ensurePath(
   const wanted = ref.variant === undefined
     ? undefined
     : new Set(version.variants.find(({ name }) => name === ref.variant)?.paths);
+  deps.uses.noteFiles(usedVariants(version, ref.variant));
   return {
     model: version.model,
     version: version.version,
@@ -43,6 +47,11 @@ export async function ensurePath(
       size_bytes: sizeBytes,
     })),
   };
+}
+
+function usedVariants({ model, version, variants }: VersionRow, named: string | undefined): UsedVariant[] {
+  return variants.filter(({ name, status }) => status === "downloaded" && name === (named ?? name))
+    .map(({ name }) => usedVariant({ model, version, variant: name }));
 }
 
 interface MadeFolder {

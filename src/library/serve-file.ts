@@ -19,7 +19,7 @@ export interface ServeFileDeps {
   readonly repair: Pick<Repair, "blob">;
   readonly quarantine: Pick<Quarantine, "takeOut">;
   /** Told of every file that is served. */
-  readonly uses: Pick<UseRecorder, "noteFile">;
+  readonly uses: Pick<UseRecorder, "noteFiles">;
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly repairWaitMs: number;
   /** Ends background repairs when the library closes. */
@@ -36,7 +36,7 @@ export function serveFile(
   const found = deps.lookup.find(model, versionOrAlias, path);
   const nowMs = deps.clock.monotonicMs();
   if (found.served !== undefined && nowMs - found.servedAtMs < RECHECK_MS) {
-    deps.uses.noteFile(found.variants);
+    deps.uses.noteFiles(found.variants);
     return found.served;
   }
   const { version, file, variants } = found;
@@ -62,7 +62,7 @@ export function serveFile(
       immutable,
     };
     found.servedAtMs = nowMs;
-    deps.uses.noteFile(variants);
+    deps.uses.noteFiles(variants);
     return found.served;
   } catch (error) {
     if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
@@ -96,7 +96,7 @@ async function afterRepair(
       hint: "Try again in a few seconds.",
     });
   }
-  deps.uses.noteFile(variants);
+  deps.uses.noteFiles(variants);
   return { digest: blob.digest, ...deps.store.open(blob.digest, blob.sizeBytes), ...served };
 }
 

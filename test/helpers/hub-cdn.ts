@@ -47,7 +47,7 @@ export async function answerCdn(context: HubContext, request: OriginRequest): Pr
   const signed = context.signed.find(request);
   if (!signed) return storageError(403, "AccessDenied", "Request has expired");
   const { lfs } = await signed.file.digests();
-  context.noteFile(request, signed.served);
+  context.noteFiles(request, signed.served);
   return {
     content: signed.file.content,
     etag: `"${lfs?.xetHash}"`,

@@ -25,7 +25,7 @@ export interface HubContext {
   /** Finds a repository by its id, one of its former ids, or either in other letter case. */
   findRepository(kind: RepoKind, id: string): Repository | undefined;
   /** Notes which file the answer to a request holds. */
-  noteFile(request: OriginRequest, file: ServedFile): void;
+  noteFiles(request: OriginRequest, file: ServedFile): void;
 }
 
 /** A request that was let through to a repository. */

@@ -68,7 +68,7 @@ function servePlain(
   content: OriginFile["content"],
   gitOid: string,
 ): OriginFile {
-  context.noteFile(ask.request, { id: ask.repo.id, path: ask.path });
+  context.noteFiles(ask.request, { id: ask.repo.id, path: ask.path });
   const headers = { "Content-Type": "text/plain; charset=utf-8", ...commitHeader(ask) };
   return { content, etag: `"${gitOid}"`, ranges: true, headers };
 }

@@ -150,7 +150,7 @@ export class Hub implements AsyncDisposable {
       signed: this.#signed,
       leakedTokens: this.leakedTokens,
       findRepository: (kind, id) => this.#repositories.get(keyOf(kind, id)),
-      noteFile: (request, file) => void this.#files.set(request, file),
+      noteFiles: (request, file) => void this.#files.set(request, file),
     };
   }
 

@@ -6,6 +6,7 @@ import { type Digest, LocalEvents, systemClock } from "../../src/core/index.ts";
 import type { HubClient } from "../../src/hub/index.ts";
 import { importHubCache, planHubCacheImport } from "../../src/library/import-hub-cache.ts";
 import type { HubCacheImportRequest, HubCacheImportView } from "../../src/library/index.ts";
+import { UseRecorder } from "../../src/library/use/index.ts";
 import { VersionWriter } from "../../src/library/version-writer.ts";
 import { openOrRebuildRegistry, type Registry } from "../../src/registry/index.ts";
 import { type BlobStore, openBlobStore } from "../../src/store/index.ts";
@@ -18,6 +19,7 @@ export interface World extends AsyncDisposable {
   readonly store: BlobStore;
   readonly registry: Registry;
   readonly versions: VersionWriter;
+  readonly uses: UseRecorder;
   /** What the last import told last. */
   readonly progress: { total: number; done: number };
   repo(name: string): CacheRepo;
@@ -38,9 +40,10 @@ export async function openWorld(hub: Pick<HubClient, "resolveUrls"> = EXAMPLE_HU
     },
   });
   const versions = new VersionWriter({ registry, store, events: new LocalEvents(), clock: systemClock });
+  const uses = new UseRecorder({ registry, clock: systemClock });
   const progress = { total: -1, done: -1 };
   return {
-    ...{ cache, home, store, registry, versions, progress },
+    ...{ cache, home, store, registry, versions, uses, progress },
     repo: (name) => new CacheRepo(cache, name),
     run: (request = {}, signal = new AbortController().signal) =>
       importHubCache(
@@ -49,6 +52,7 @@ export async function openWorld(hub: Pick<HubClient, "resolveUrls"> = EXAMPLE_HU
         { signal, setTotal: (bytes) => progress.total = bytes, setDone: (bytes) => progress.done = bytes },
       ),
     [Symbol.asyncDispose]: async () => {
+      await uses.close();
       await registry.close();
       await store.close();
       await folder[Symbol.asyncDispose]();

@@ -48,8 +48,8 @@ export class UseRecorder {
     this.#writeSoon();
   }
 
-  /** A file that these variants are made of was served. */
-  noteFile(variants: readonly UsedVariant[]): void {
+  /** What these variants are made of was given out. */
+  noteFiles(variants: readonly UsedVariant[]): void {
     if (variants.length === 0) return;
     const nowS = this.deps.clock.nowS();
     for (const variant of variants) this.#counts.add(variant, nowS);

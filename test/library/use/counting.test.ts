@@ -4,6 +4,9 @@ import { openTestLibrary, type TestLibrary } from "../../helpers/library.ts";
 import { linearOnnx } from "../../helpers/onnx-files.ts";
 import { tempFolder } from "../../helpers/temp-folder.ts";
 
+/** A model's first load starts a process of its own, which takes its time on a busy machine. */
+const TIMEOUT_MS = 60_000;
+
 async function add({ library }: TestLibrary, model: string): Promise<void> {
   await using folder = await tempFolder();
   await Bun.write(join(folder.path, "model.onnx"), linearOnnx());
@@ -36,7 +39,7 @@ test("calls to a model and loads that somebody asked for are uses; its one load 
   expect(access?.usedAtS).toBeGreaterThanOrEqual(startS);
   expect(access?.loadMs).toBeGreaterThan(0);
   expect(hours.reduce((sum, { count }) => sum + count, 0)).toBe(4);
-});
+}, TIMEOUT_MS);
 
 test("preloading and reloading are no uses, but their loads are timed", async () => {
   const { access, hours } = await accessAfter("acme/linear", async ({ library: { models } }) => {
@@ -46,7 +49,7 @@ test("preloading and reloading are no uses, but their loads are timed", async ()
   expect(access?.count).toBe(0);
   expect(access?.loadMs).toBeGreaterThan(0);
   expect(hours).toEqual([]);
-});
+}, TIMEOUT_MS);
 
 test("every file that is served is a use of the variants it is part of, and of no hour", async () => {
   const { access, hours } = await accessAfter("acme/linear", async ({ library }) => {
@@ -55,4 +58,13 @@ test("every file that is served is a use of the variants it is part of, and of n
   });
   expect(access?.count).toBe(4);
   expect(hours).toEqual([]);
-});
+}, TIMEOUT_MS);
+
+test("an engine that asks where the files are uses them", async () => {
+  const { access, hours } = await accessAfter("acme/linear", async ({ library }) => {
+    await library.path("acme/linear");
+    await library.path("acme/linear:default", { layout: "hf" });
+  });
+  expect(access?.count).toBe(2);
+  expect(hours).toEqual([]);
+}, TIMEOUT_MS);

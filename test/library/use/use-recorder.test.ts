@@ -85,7 +85,7 @@ test("hours are those of the local week from Monday on, of models in memory only
   // Sunday, 4 January 2026, 23:59:59, and the Monday that follows.
   const { clock, reports, recorder } = recording(new Date(2026, 0, 4, 23, 59, 59).getTime());
   recorder.noteUse(A);
-  recorder.noteFile([usedVariant(B)]);
+  recorder.noteFiles([usedVariant(B)]);
   await clock.advance(1000);
   recorder.noteUse(A2);
   await clock.advance(HOUR_MS);
