@@ -83,11 +83,12 @@ async function openHome(config: Config, options: OpenOptions, metrics?: Metrics)
   const store = opened.adopt(await openBlobStore({ home }), (it) => it.close());
   const registry = opened.adopt(await openRegistry(home, store), (it) => it.close());
   const downloader = opened.adopt(createDownloader(downloaderOptions(config)), (it) => it.close());
+  const onRows = metrics?.counts("larder_model_batch_rows", "Rows of a run of a model that joins requests.");
   const library = createLibrary({
     ...{ registry, store, downloader, clock: systemClock, events: new LocalEvents() },
     hub: hubDeps(config),
     ...(metrics === undefined ? {} : { metrics }),
-    runtimes: opened.adopt(createRuntimes({ home }), (it) => it.close()),
+    runtimes: opened.adopt(createRuntimes({ home, ...(onRows && { onRows }) }), (it) => it.close()),
     settings: librarySettings(config),
   }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
   opened.defer(() => library.close());

@@ -11,6 +11,9 @@ interface Count {
 /** From a tiny model's run to a large one's load, in seconds. */
 const TIME_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
+/** From one to as many as are joined. */
+const COUNT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
 /** What we count. Labels are route templates, never names that a client gives: their number stays small. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -49,6 +52,12 @@ export class Metrics {
   times(name: string, help: string): (seconds: number) => void {
     const histogram = new Histogram({ name, help, buckets: TIME_BUCKETS, registers: [this.#registry] });
     return (seconds) => histogram.observe(seconds);
+  }
+
+  /** How many there are of something at a time. @returns What notes one. */
+  counts(name: string, help: string): (count: number) => void {
+    const histogram = new Histogram({ name, help, buckets: COUNT_BUCKETS, registers: [this.#registry] });
+    return (count) => histogram.observe(count);
   }
 
   countRequest(method: string, route: string, status: number): void {

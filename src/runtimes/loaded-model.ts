@@ -1,9 +1,11 @@
 import { Semaphore } from "../core/index.ts";
 import { checkInputs } from "./check-inputs.ts";
-import type { LoadAnswer } from "./runner/messages.ts";
-import { buffersOf, compacted } from "./runner/move.ts";
+import { Batches, type JoiningOptions } from "./joining/batches.ts";
+import { leavable } from "./leavable.ts";
+import type { JoinedAnswer, LoadAnswer } from "./runner/messages.ts";
+import { buffersOf, buffersOfAll, compacted } from "./runner/move.ts";
 import type { RunnerClient } from "./runner/runner-client.ts";
-import { type Leavable, leftByCaller, Turns } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import type {
   EmbedResult,
   EmbedRun,
@@ -29,6 +31,8 @@ export interface LoadedOptions {
   readonly hangMs: number;
   /** Calls that may wait for their turn; more are refused. */
   readonly waitingMax: number;
+  /** Absent when no requests are joined. */
+  readonly joining?: JoiningOptions;
   /** After the memory is given back by the runner. */
   readonly onDisposed: () => void;
 }
@@ -39,6 +43,17 @@ export function loadedModel(options: LoadedOptions): LoadedModel {
   const running = new Semaphore(RUNS_AHEAD);
   const generating = new Semaphore(answer.parallel);
   const embedding = new Semaphore(1);
+  const runOne = (run: TensorRun) => {
+    const inputs = compacted(run.inputs);
+    return runner.call<TensorResult>({ ...run, inputs }, { hangMs, move: buffersOf(inputs) });
+  };
+  const runJoined = (each: readonly TensorRun[]) => {
+    const runs = each.map((run) => ({ ...run, inputs: compacted(run.inputs) }));
+    const move = buffersOfAll(runs.map(({ inputs }) => inputs));
+    return runner.call<JoinedAnswer>({ kind: "joined", runs }, { hangMs, move });
+  };
+  const batches = options.joining &&
+    new Batches({ ...options.joining, label, metadata, turns, slots: running, runOne, runJoined });
   let disposing: Promise<void> | undefined;
   return {
     metadata,
@@ -49,11 +64,8 @@ export function loadedModel(options: LoadedOptions): LoadedModel {
     },
     run: async (run: TensorRun, signal?: AbortSignal) => {
       checkInputs(label, run, metadata);
-      return await turns.take(running, signal, () => {
-        const inputs = compacted(run.inputs);
-        const order = { ...run, inputs };
-        return left(runner.call<TensorResult>(order, { hangMs, move: buffersOf(inputs) }), signal);
-      });
+      if (batches) return await batches.run(run, signal);
+      return await turns.take(running, signal, () => leavable(runOne(run), signal));
     },
     generate: (run: GenerateRun, onText?: (text: string) => void, signal?: AbortSignal) =>
       turns.take(generating, signal, () => {
@@ -65,26 +77,10 @@ export function loadedModel(options: LoadedOptions): LoadedModel {
         return { settled: call, answer: call };
       }),
     embed: (run: EmbedRun, signal?: AbortSignal) =>
-      turns.take(embedding, signal, () => left(runner.call<EmbedResult>(run, { hangMs }), signal)),
+      turns.take(embedding, signal, () => leavable(runner.call<EmbedResult>(run, { hangMs }), signal)),
     dispose: () => {
       disposing ??= turns.close().then(() => runner.close(hangMs)).finally(options.onDisposed);
       return disposing;
     },
   };
-}
-
-function left<T>(call: Promise<T>, signal: AbortSignal | undefined): Leavable<T> {
-  const answer = signal === undefined ? call : Promise.race([call, aborted(signal, call)]);
-  return { settled: call, answer };
-}
-
-/** Never resolves; rejects when the signal aborts before the call settles. */
-function aborted(signal: AbortSignal, call: Promise<unknown>): Promise<never> {
-  return new Promise((_, reject) => {
-    const leave = () => reject(leftByCaller());
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
-    const forget = () => signal.removeEventListener("abort", leave);
-    call.then(forget, forget);
-  });
 }

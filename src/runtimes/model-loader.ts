@@ -1,9 +1,11 @@
-import { Semaphore, untilAborted } from "../core/index.ts";
+import { type Clock, Semaphore, untilAborted } from "../core/index.ts";
+import type { JoiningOptions } from "./joining/batches.ts";
 import type { LoadLedger } from "./ledger/load-ledger.ts";
 import { loadedModel } from "./loaded-model.ts";
 import type { Libc } from "./native/libc.ts";
 import { ensureNative, type NativePlace } from "./native/place.ts";
 import { ownMemory } from "./native/process-memory.ts";
+import { parseOnnxOptions } from "./options.ts";
 import type { RunnerEnd } from "./runner/link.ts";
 import type { EngineName, LoadAnswer } from "./runner/messages.ts";
 import type { RunnerClient } from "./runner/runner-client.ts";
@@ -18,6 +20,9 @@ export interface LoaderOptions {
   readonly libc: Libc;
   readonly ledger: LoadLedger;
   readonly start: StartRunner;
+  readonly clock: Pick<Clock, "sleep">;
+  /** Told how many rows each run had of a model whose requests may be joined. */
+  readonly onRows?: (rows: number) => void;
   readonly limits: {
     readonly hangMs: number;
     readonly loadHangMs: number;
@@ -160,14 +165,17 @@ export class ModelLoader {
   }
 
   #model(
-    { label, metadata }: LoadJob,
+    job: LoadJob,
     { client }: StartedRunner,
     made: { answer: LoadAnswer; measuredBytes: number; startedMs: number; onDisposed: () => void },
   ): LoadedModel {
     const { hangMs, waitingMax } = this.options.limits;
     const { startedMs, ...rest } = made;
+    const { label, metadata } = job;
+    const joining = this.#joining(job);
     return loadedModel({
       ...rest,
+      ...(joining && { joining }),
       label,
       metadata,
       runner: client,
@@ -175,6 +183,14 @@ export class ModelLoader {
       waitingMax,
       loadMs: performance.now() - startedMs,
     });
+  }
+
+  #joining({ engine, options }: LoadJob): JoiningOptions | undefined {
+    if (engine !== "onnx") return undefined;
+    const { max_batch, max_delay_ms } = parseOnnxOptions(options);
+    const { clock, onRows } = this.options;
+    if (max_batch === 1) return undefined;
+    return { rowsMax: max_batch, delayMs: max_delay_ms, clock, ...(onRows && { onRows }) };
   }
 
   #ensureNative(): Promise<NativePlace> {

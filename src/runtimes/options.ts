@@ -16,6 +16,13 @@ const onnxSchema = z.strictObject({
   memory_pattern: z.boolean().optional(),
   /** Lets idle threads wait busily: faster for models of many operators, at the cost of everything else. */
   spin: z.boolean().default(false),
+  /**
+   * Rows that requests which wait may be joined to, to run as one. Only for models whose rows have nothing to do with each other, which
+   * nobody but their owner knows: so by default none are joined.
+   */
+  max_batch: z.int().min(1).max(4096).default(1),
+  /** How long a request waits for others to be joined with, when fewer rows than `max_batch` are there. 0 joins what waits anyway. */
+  max_delay_ms: z.number().min(0).max(1000).default(0),
 });
 
 /** Of `gguf`. */

@@ -39,6 +39,8 @@ export interface RuntimesOptions extends Partial<RuntimeLimits>, Omit<StartOptio
   readonly inspect?: (files: readonly ModelFile[], signal?: AbortSignal) => Promise<Inspection>;
   readonly ledger?: LoadLedger;
   readonly clock?: Clock;
+  /** Told how many rows each run had of a model whose requests may be joined. */
+  readonly onRows?: (rows: number) => void;
 }
 
 export interface LocalRuntimes extends Runtimes {
@@ -67,7 +69,7 @@ class LocalRuntimesImpl implements LocalRuntimes {
   readonly #closing = new AbortController();
 
   constructor(
-    { home, inspect = inspectModel, ledger, clock = systemClock, command, startThread, ...limits }:
+    { home, inspect = inspectModel, ledger, clock = systemClock, command, startThread, onRows, ...limits }:
       RuntimesOptions,
   ) {
     const folder = join(home, "runtimes");
@@ -82,6 +84,8 @@ class LocalRuntimesImpl implements LocalRuntimes {
       libc,
       ledger: this.#ledger,
       limits: this.#limits,
+      clock,
+      ...(onRows && { onRows }),
       start: runnerStarter({ folder, ...(command && { command }), ...(startThread && { startThread }) }),
     });
   }

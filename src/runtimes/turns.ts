@@ -1,14 +1,5 @@
 import { LarderError, type Semaphore } from "../core/index.ts";
-
-/** A call and what its caller gets: native code goes on after the caller has left. */
-export interface Leavable<T> {
-  readonly settled: Promise<unknown>;
-  readonly answer: Promise<T>;
-}
-
-export function leftByCaller(): LarderError {
-  return new LarderError("CANCELLED", "Cannot finish: the caller has left");
-}
+import { type Leavable, leftByCaller } from "./leavable.ts";
 
 /** Whose turn it is, and the end of all turns. */
 export class Turns {
@@ -20,7 +11,7 @@ export class Turns {
   constructor(private readonly label: string, private readonly waitingMax: number) {}
 
   async take<T>(
-    slots: Semaphore,
+    slots: Pick<Semaphore, "acquire">,
     signal: AbortSignal | undefined,
     call: () => Leavable<T>,
   ): Promise<T> {

@@ -1,4 +1,5 @@
 import {
+  floatTensor,
   int64Tensor,
   onnxModel,
   type OnnxType,
@@ -70,5 +71,48 @@ export function splitOnnx(): Uint8Array<ArrayBuffer> {
       onnxValue("pieces", sequenceType(tensorType("float32"))),
       onnxValue("y", tensorType("float32", ["n"])),
     ],
+  });
+}
+
+/** `x: float32 [batch, n]` → `y: float32 [batch]`, the sum of each row. */
+export function rowSumOnnx(): Uint8Array<ArrayBuffer> {
+  return onnxModel({
+    nodes: [{
+      op: "ReduceSum",
+      inputs: ["x", "axes"],
+      outputs: ["y"],
+      attributes: { keepdims: { int: 0 } },
+    }],
+    inputs: [onnxValue("x", tensorType("float32", ["batch", "n"]))],
+    outputs: [onnxValue("y", tensorType("float32", ["batch"]))],
+    initializers: [int64Tensor("axes", [1], [1])],
+  });
+}
+
+/** Rows that know of each other: `x: float32 [batch, 2]` → `y: float32 [batch, 2]`, a softmax down each column. */
+export function columnSoftmaxOnnx(): Uint8Array<ArrayBuffer> {
+  return onnxModel({
+    nodes: [{ op: "Softmax", inputs: ["x"], outputs: ["y"], attributes: { axis: { int: 0 } } }],
+    inputs: [onnxValue("x", tensorType("float32", ["batch", 2]))],
+    outputs: [onnxValue("y", tensorType("float32", ["batch", 2]))],
+  });
+}
+
+/** `x: float32 [?, 2]` → `y: float32 [?, 2]`, the mean of all rows in one, as the header does not tell. */
+export function columnMeanOnnx(): Uint8Array<ArrayBuffer> {
+  return onnxModel({
+    nodes: [{ op: "ReduceMean", inputs: ["x"], outputs: ["y"], attributes: { axes: { ints: [0] } } }],
+    inputs: [onnxValue("x", tensorType("float32", [null, 2]))],
+    outputs: [onnxValue("y", tensorType("float32", [null, 2]))],
+  });
+}
+
+/** A table of 10, 20, 30: `index: int64 [batch]` → `y: float32 [batch]`. Another index than 0, 1 and 2 is an error. */
+export function tableOnnx(): Uint8Array<ArrayBuffer> {
+  return onnxModel({
+    nodes: [{ op: "Gather", inputs: ["table", "index"], outputs: ["y"] }],
+    inputs: [onnxValue("index", tensorType("int64", ["batch"]))],
+    outputs: [onnxValue("y", tensorType("float32", ["batch"]))],
+    initializers: [floatTensor("table", [3], [10, 20, 30])],
   });
 }

@@ -1,6 +1,6 @@
 import type { ErrorRecord } from "../../core/index.ts";
 import type { NativePlace } from "../native/place.ts";
-import type { EmbedRun, GenerateRun, ModelMetadata, RuntimeName, TensorRun } from "../types.ts";
+import type { EmbedRun, GenerateRun, ModelMetadata, RuntimeName, TensorResult, TensorRun } from "../types.ts";
 
 /** Runtimes that have native code. */
 export type EngineName = Exclude<RuntimeName, "mapped">;
@@ -23,6 +23,12 @@ export interface LoadOrder {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** Runs that differ in nothing but values and the number of rows, to be run as one where that changes no answer. */
+export interface JoinedOrder {
+  readonly kind: "joined";
+  readonly runs: readonly TensorRun[];
+}
+
 /** What a runner is asked to do, in this order: open, load, anything, dispose. */
 export type Order =
   | OpenOrder
@@ -30,6 +36,7 @@ export type Order =
   /** Uses the model once, to see whether that crashes. */
   | { readonly kind: "try" }
   | TensorRun
+  | JoinedOrder
   | GenerateRun
   | EmbedRun
   | { readonly kind: "dispose" };
@@ -44,6 +51,8 @@ export type FromRunner =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: ErrorRecord }
   | { readonly id: number; readonly bug: string }
+  /** Call `id` has come a step further. */
+  | { readonly id: number; readonly going: true }
   /** A piece of the text that call `id` generates. */
   | { readonly id: number; readonly text: string }
   /** Memory as the runtime counts it. */
@@ -57,4 +66,16 @@ export interface LoadAnswer {
   readonly memoryBytes?: number;
   /** How many texts it can generate at once. */
   readonly parallel: number;
+}
+
+export type RunOutcome = { readonly result: TensorResult } | { readonly error: ErrorRecord };
+
+/** What a `JoinedOrder` is answered with. */
+export interface JoinedAnswer {
+  /** Of each run, in their order. */
+  readonly outcomes: readonly RunOutcome[];
+  /** They come from one run. */
+  readonly isJoined: boolean;
+  /** Why runs of this model are not to be joined again. */
+  readonly refusal?: string;
 }

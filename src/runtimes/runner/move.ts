@@ -14,6 +14,11 @@ export function buffersOf(tensors: Values): ArrayBuffer[] {
   return [...new Set(buffers)];
 }
 
+/** The same of several sets of tensors, each buffer once. */
+export function buffersOfAll(sets: readonly Values[]): ArrayBuffer[] {
+  return [...new Set(sets.flatMap(buffersOf))];
+}
+
 /**
  * The same tensors, but every view of a larger buffer is a copy of its own part: sending a view would send all of its buffer.
  */

@@ -134,6 +134,7 @@ export class RunnerClient {
     }
     const call = this.#calls.get(message.id);
     if (!call) return;
+    if ("going" in message) return;
     if ("text" in message) return call.onText?.(message.text);
     this.#calls.delete(message.id);
     if (this.#calls.size === 0) this.#rest();

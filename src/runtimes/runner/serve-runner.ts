@@ -1,17 +1,20 @@
 import { LarderError } from "../../core/index.ts";
+import { JoinedRuns } from "../joining/joined-runs.ts";
 import type { TensorResult } from "../types.ts";
 import { Busy } from "./busy.ts";
 import type { Driver, Engine, OpenDriver } from "./engine.ts";
 import type {
   EngineName,
   FromRunner,
+  JoinedAnswer,
+  JoinedOrder,
   LoadAnswer,
   LoadOrder,
   OpenOrder,
   Order,
   ToRunner,
 } from "./messages.ts";
-import { buffersOf } from "./move.ts";
+import { buffersOf, buffersOfAll } from "./move.ts";
 
 /** The runner's end of a link. */
 export interface RunnerPort {
@@ -42,6 +45,7 @@ class Runner {
   readonly #running = new Map<number, Running>();
   #driver: Driver | undefined;
   #engine: Engine | undefined;
+  #joined: JoinedRuns | undefined;
 
   constructor(
     private readonly drivers: Readonly<Record<EngineName, OpenDriver>>,
@@ -55,10 +59,7 @@ class Runner {
     if (order.kind !== "dispose") this.#running.set(id, { stop, over: over.promise });
     try {
       const value = await this.#do(id, order, stop.signal);
-      this.port.post(
-        { id, value },
-        order.kind === "tensors" ? buffersOf((value as TensorResult).outputs) : [],
-      );
+      this.port.post({ id, value }, movable(order, value));
     } catch (error) {
       this.port.post(failure(id, error), []);
     } finally {
@@ -82,6 +83,8 @@ class Runner {
         return this.#loaded.try?.();
       case "tensors":
         return this.#loaded.run?.(order) ?? notSupported("run with tensors");
+      case "joined":
+        return this.#runJoined(id, order);
       case "generate":
         return this.#loaded.generate?.(order, (text) => this.port.post({ id, text }, []), signal) ??
           notSupported("generate text");
@@ -107,6 +110,12 @@ class Runner {
     return { parallel, ...(memoryBytes === undefined ? {} : { memoryBytes }) };
   }
 
+  #runJoined(id: number, { runs }: JoinedOrder): JoinedAnswer {
+    const engine = this.#loaded;
+    this.#joined ??= new JoinedRuns((run) => engine.run?.(run) ?? notSupported("run with tensors"));
+    return this.#joined.answer(runs, () => this.port.post({ id, going: true }, []));
+  }
+
   get #loaded(): Engine {
     if (this.#engine === undefined) throw new Error("The runner has no model");
     return this.#engine;
@@ -121,6 +130,15 @@ class Runner {
     await this.#driver?.close();
     this.#driver = undefined;
   }
+}
+
+/** What an answer may take along. */
+function movable(order: Order, value: unknown): ArrayBuffer[] {
+  if (order.kind === "tensors") return buffersOf((value as TensorResult).outputs);
+  if (order.kind !== "joined") return [];
+  return buffersOfAll(
+    (value as JoinedAnswer).outcomes.map((outcome) => ("result" in outcome ? outcome.result.outputs : {})),
+  );
 }
 
 function failure(id: number, error: unknown): FromRunner {
