@@ -107,6 +107,18 @@ test("max_delay_ms: a batch that is full goes at once", async () => {
   expect(ran).toEqual([[1, 2, 3, 4]]);
 });
 
+test("max_delay_ms: a batch that lacks the room for the next request goes at once, and that one waits", async () => {
+  const { batches, clock, ran, finish } = runner({ delayMs: 50 });
+  void batches.run(one(1, 3), undefined);
+  void batches.run(one(2, 2), undefined);
+  void batches.run(one(3), undefined);
+  await clock.advance(0);
+  expect(ran).toEqual([[1]]);
+  await finish();
+  await clock.advance(50);
+  expect(ran).toEqual([[1], [2, 3]]);
+});
+
 test("a caller who leaves takes only itself out, and makes room", async () => {
   const { batches, clock, ran, finish } = runner({ delayMs: 50 });
   const leaving = new AbortController();
