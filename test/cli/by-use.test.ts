@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { startHttp } from "../../src/http/index.ts";
 import { CLEARING, UNUSED, USAGE, USE } from "../http/catalog-stand-in.ts";
-import { StandInModels, STATS } from "../http/models-stand-in.ts";
+import { STATS } from "../http/models-stand-in.ts";
 import { CONFIG } from "../http/setup.ts";
 import { StandInLibrary } from "../http/stand-in.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
@@ -70,14 +70,15 @@ test("stats without a server shows what is on the disk only", async () => {
   const catalog = {
     usage: async () => ({ ...USAGE, budget_bytes: null, usage_percent: null, disk: null }),
   };
-  const models = new StandInModels();
-  const { stdout } = await larder(["stats"], { api: { catalog, models } as never });
+  const { stdout } = await larder(["stats"], { api: { catalog } as never });
   expect(stdout.trimEnd().split("\n")).toEqual([
     "models:      2 in 3 versions",
     "size:        3.0 GiB in 5 blobs",
     "disk budget: none",
     "disk:        unknown",
   ]);
+  const { documents } = await larder(["stats", "--json"], { api: { catalog } as never });
+  expect(documents).toEqual([{ usage: await catalog.usage(), cache: null }]);
 });
 
 test("clear says what went and what stayed", async () => {

@@ -11,14 +11,13 @@ export const stats: Verb = (program, cli) => {
   );
   addExample(command, "larder stats");
   command.action(cli.action(async (context) => {
-    const { usage, cache, owned } = await withApi(context, async ({ api, owned }) => ({
+    const { usage, cache } = await withApi(context, async ({ api, owned }) => ({
       usage: await api.catalog.usage(),
-      cache: await api.models.cacheStats(),
-      owned,
+      // The memory of this process says nothing: it ends with the verb.
+      cache: owned ? null : await api.models.cacheStats(),
     }));
     context.output.document({ usage, cache });
-    // The memory of this process says nothing: it ends with the verb.
-    context.output.lines(formatPairs([...onDisk(usage), ...owned ? [] : inMemory(cache)]));
+    context.output.lines(formatPairs([...onDisk(usage), ...cache === null ? [] : inMemory(cache)]));
   }));
 };
 

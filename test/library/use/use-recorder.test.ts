@@ -115,6 +115,19 @@ test("only the next other model follows, within an hour, whatever the versions",
   ]);
 });
 
+test("what follows is measured from the last use of the model before, not from its first", async () => {
+  const { clock, reports, recorder } = recording();
+  recorder.noteUse(A);
+  await clock.advance(HOUR_MS - 1000);
+  recorder.noteUse(A);
+  await clock.advance(HOUR_MS - 1000);
+  recorder.noteUse(B);
+  await clock.advance(1000);
+  expect(reports.flatMap(({ follows }) => follows)).toEqual([
+    { model: "a", variant: "default", nextModel: "b", nextVariant: "q4", count: 1 },
+  ]);
+});
+
 test("what is kept between two writes is bounded, and what is known goes on being counted", async () => {
   const { clock, reports, recorder } = recording();
   for (let index = 0; index < 10_500; index++) recorder.noteUse({ ...A, model: `m${index}` });
