@@ -43,6 +43,24 @@ export function cacheInUse(id: string, inUse: readonly string[]): LarderError {
   });
 }
 
+/** For whoever preloads: others are not to go for it. */
+export function noFreeRoom(id: string): LarderError {
+  return new LarderError(
+    "CACHE_FULL",
+    `Cannot preload ${id}: there is no room for it beside what is in memory`,
+    {
+      retryable: true,
+      retryAfterS: RETRY_FULL_S,
+    },
+  );
+}
+
+export function gaveWay(id: string): LarderError {
+  return new LarderError("CANCELLED", `Cannot go on preloading ${id}: a request needs its room`, {
+    retryable: true,
+  });
+}
+
 export interface LoadingFacts {
   readonly state: string;
   readonly elapsedMs: number;

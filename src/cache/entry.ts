@@ -60,6 +60,12 @@ export class Entry<M> implements Candidate {
     this.leases++;
   }
 
+  /** The same as a lease. */
+  leaseUnused(): Lease<M> {
+    this.hold();
+    return new EntryLease(this);
+  }
+
   release(): void {
     if (--this.leases > 0) return;
     this.usedAtMs = this.desk.nowMs;

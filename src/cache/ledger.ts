@@ -52,7 +52,7 @@ export class Ledger {
     this.tally.failedLoads++;
     this.#tell({ type: "load_failed", key: id, error });
     // Its measured size is known now and speaks for itself, for as long as the bounds are what they are.
-    if (!isLarderError(error, "MODEL_TOO_LARGE")) {
+    if (!isLarderError(error, "MODEL_TOO_LARGE") && !isLarderError(error, "CACHE_FULL")) {
       this.#remember(id, error, this.deps.isCrash?.(error) ?? false);
     }
   }

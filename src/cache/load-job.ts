@@ -20,6 +20,8 @@ export class LoadJob<M> {
   state: LoadingModel["state"] = "queued";
   /** Nobody finds it any more. */
   isOver = false;
+  /** It was given up for somebody who needs its room, which it may still take up. */
+  gaveWay = false;
   estimatedBytes = 0;
   /** The load itself has begun: it takes memory. */
   startedMs: number | undefined;
@@ -47,6 +49,11 @@ export class LoadJob<M> {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Nobody needs it yet. */
+  get isPreload(): boolean {
+    return this.waiters.size > 0 && this.waiters.needing === 0;
   }
 
   /** Its model takes the place of one that is counted already. */

@@ -1,8 +1,17 @@
 import { type Clock, formatModelRef, untilAborted } from "../core/index.ts";
-import { cacheBlocked, cacheInUse, modelLoading, modelTooLarge, unloaded } from "./cache-errors.ts";
+import {
+  cacheBlocked,
+  cacheInUse,
+  gaveWay,
+  modelLoading,
+  modelTooLarge,
+  noFreeRoom,
+  unloaded,
+} from "./cache-errors.ts";
 import type { Entry } from "./entry.ts";
 import type { Ledger } from "./ledger.ts";
 import { LoadJob } from "./load-job.ts";
+import type { RoomPlan } from "./room.ts";
 import type { Shelf } from "./shelf.ts";
 import type { CacheSettings, Loaded, LoadModel, ModelKey } from "./types.ts";
 
@@ -54,6 +63,11 @@ export class Loads<M> {
     return waiting;
   }
 
+  /** Callers that need a model. */
+  get needing(): number {
+    return this.#jobs.values().reduce((count, { waiters }) => count + waiters.needing, 0);
+  }
+
   /** What somebody has to wait who comes now. */
   get expectedWaitMs(): number {
     return this.deps.ledger.measurements.times.mean * this.#jobs.size / this.deps.settings().loadsAtOnce;
@@ -76,11 +90,15 @@ export class Loads<M> {
     return job;
   }
 
-  /** Begins what can begin now. */
+  /** Begins what can begin now; what somebody needs before what is only preloaded. */
   pump(): void {
-    for (const job of this.#queue) {
-      job.state = "queued";
-      if (this.#hasSlot) this.#tryToBegin(job);
+    for (const isPreload of [false, true]) {
+      for (const job of this.#queue) {
+        if (job.isPreload !== isPreload) continue;
+        job.state = "queued";
+        if (this.#hasSlot) this.#tryToBegin(job);
+        else if (!isPreload) this.#letPreloadsGiveWay();
+      }
     }
   }
 
@@ -114,6 +132,13 @@ export class Loads<M> {
   #tryToBegin(job: LoadJob<M>): void {
     const { shelf } = this.deps;
     const plan = shelf.plan(job);
+    if (isAtCost(plan)) {
+      if (job.isPreload) return this.#refuse(job, noFreeRoom(job.id));
+      if (this.#letPreloadsGiveWay()) {
+        job.state = "waiting_for_room";
+        return;
+      }
+    }
     switch (plan.kind) {
       case "too_large":
         return this.#refuse(job, modelTooLarge(job.id, job.estimatedBytes, shelf.bytesMax));
@@ -129,6 +154,16 @@ export class Loads<M> {
         shelf.makeRoom(plan.victims);
         void this.#run(job);
     }
+  }
+
+  /** @returns Whether there is room that will be free when they have ended. */
+  #letPreloadsGiveWay(): boolean {
+    for (const job of this.#running) {
+      if (!job.isPreload) continue;
+      job.gaveWay = true;
+      this.cancel(job, gaveWay(job.id));
+    }
+    return this.#running.values().some((job) => job.gaveWay);
   }
 
   async #run(job: LoadJob<M>): Promise<void> {
@@ -169,6 +204,8 @@ export class Loads<M> {
       job.signal.throwIfAborted();
       ledger.measurements.add(job.id, entry);
       if (entry.bytes > shelf.bytesMax) throw modelTooLarge(job.id, entry.bytes, shelf.bytesMax);
+      job.estimatedBytes = entry.bytes;
+      if (job.isPreload && !shelf.isWithin) throw noFreeRoom(job.id);
     } catch (error) {
       await ledger.dispose(entry);
       throw error;
@@ -236,4 +273,9 @@ export class Loads<M> {
     const { loaded } = this.deps.shelf.residents;
     return [...loaded].filter((entry) => entry.pinned || replaced.has(entry)).map(({ id }) => id);
   }
+}
+
+/** Others have to go for it, or to end. */
+function isAtCost(plan: RoomPlan<unknown>): boolean {
+  return plan.kind === "wait" || (plan.kind === "room" && plan.victims.length > 0);
 }

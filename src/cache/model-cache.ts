@@ -94,12 +94,17 @@ class Cache<M> implements ModelCache<M> {
     return this.#settings;
   }
 
+  get waiting(): number {
+    return this.#loads.needing;
+  }
+
   async acquire(key: ModelKey, options: WaitOptions = {}): Promise<Lease<M>> {
-    options.signal?.throwIfAborted();
-    const lease = this.tryAcquire(key);
+    const { signal, isPreload = false } = options;
+    signal?.throwIfAborted();
+    const lease = isPreload ? this.#shelf.residents.find(key)?.leaseUnused() : this.tryAcquire(key);
     if (lease !== undefined) return lease;
-    this.#ledger.tally.misses++;
-    const job = this.#jobFor(key);
+    if (!isPreload) this.#ledger.tally.misses++;
+    const job = this.#jobFor(key, isPreload);
     return await job.waiters.wait({ deadlineMs: this.#settings.deadlineMs, ...options });
   }
 
@@ -196,7 +201,7 @@ class Cache<M> implements ModelCache<M> {
   }
 
   /** The load that a caller who misses a model waits for. */
-  #jobFor(key: ModelKey): LoadJob<M> {
+  #jobFor(key: ModelKey, isPreload: boolean): LoadJob<M> {
     this.#refuseWhenClosed();
     const job = this.#loads.find(key);
     const id = formatModelRef(key);
@@ -204,13 +209,15 @@ class Cache<M> implements ModelCache<M> {
     if (refusal) throw refusal;
     const { waitersMax } = this.#settings;
     if (this.#loads.waiting >= waitersMax) throw queueFull(id, waitersMax, this.#loads.expectedWaitMs);
-    return job ?? this.#begin(key);
+    return job ?? this.#begin(key, isPreload);
   }
 
-  #begin(key: ModelKey): LoadJob<M> {
+  #begin(key: ModelKey, isPreload = false): LoadJob<M> {
     const id = formatModelRef(key);
-    this.#ledger.missed(id);
-    this.#shelf.policy.missed(id);
+    if (!isPreload) {
+      this.#ledger.missed(id);
+      this.#shelf.policy.missed(id);
+    }
     this.#lookout.wake();
     return this.#loads.ensure(key);
   }
@@ -227,7 +234,7 @@ class Cache<M> implements ModelCache<M> {
   }
 
   #welcome(job: LoadJob<M>, entry: Entry<M>): void {
-    job.waiters.grant(() => entry.lease());
+    job.waiters.grant((isPreload) => isPreload ? entry.leaseUnused() : entry.lease());
     this.#shelf.put(entry);
     this.#ledger.loaded(entry);
     for (const onReady of job.onReady) onReady(entry);

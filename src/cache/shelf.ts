@@ -64,6 +64,11 @@ export class Shelf<M> {
     return this.#isOver;
   }
 
+  /** With all that is on its way in. */
+  get isWithin(): boolean {
+    return fits(this.#all(), this.#most());
+  }
+
   get pins(): ReadonlySet<string> {
     return this.#pins;
   }

@@ -95,6 +95,11 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** At most this long from now. */
   readonly deadlineMs?: number;
+  /**
+   * Nobody asked for the model yet: nothing is evicted for it, its load is given up when somebody needs the room, and it counts neither
+   * as asked for nor as used. CACHE_FULL when there is no room for it as it is, CANCELLED when it has given way.
+   */
+  readonly isPreload?: boolean;
 }
 
 export interface ReplaceOptions<M> extends WaitOptions {
@@ -157,6 +162,8 @@ export type CacheEvent =
  */
 export interface ModelCache<M> {
   readonly settings: CacheSettings;
+  /** Callers that wait for a load; whoever preloads is none. */
+  readonly waiting: number;
   /**
    * A lease on a loaded model, which is loaded first where it is not.
    *

@@ -12,9 +12,13 @@ export interface WaitersDeps {
   readonly onDeserted: (why: "aborted" | "late") => void;
 }
 
+interface Waiter<M> extends PromiseWithResolvers<Lease<M>> {
+  readonly isPreload: boolean;
+}
+
 /** Callers that wait for one load. Each may leave by itself; the load is nobody's. */
 export class Waiters<M> {
-  readonly #waiting = new Set<PromiseWithResolvers<Lease<M>>>();
+  readonly #waiting = new Set<Waiter<M>>();
 
   constructor(private readonly deps: WaitersDeps) {}
 
@@ -22,8 +26,13 @@ export class Waiters<M> {
     return this.#waiting.size;
   }
 
-  async wait({ signal, deadlineMs = Infinity }: WaitOptions): Promise<Lease<M>> {
-    const waiter = Promise.withResolvers<Lease<M>>();
+  /** Those that need the model. */
+  get needing(): number {
+    return this.#waiting.values().reduce((count, { isPreload }) => isPreload ? count : count + 1, 0);
+  }
+
+  async wait({ signal, deadlineMs = Infinity, isPreload = false }: WaitOptions): Promise<Lease<M>> {
+    const waiter: Waiter<M> = { ...Promise.withResolvers<Lease<M>>(), isPreload };
     this.#waiting.add(waiter);
     const answered = new AbortController();
     const leave = (why: "aborted" | "late", error: unknown) => {
@@ -45,15 +54,15 @@ export class Waiters<M> {
   }
 
   /** Gives each of them a lease of its own. */
-  grant(lease: () => Lease<M>): void {
-    for (const waiter of this.#takeAll()) waiter.resolve(lease());
+  grant(lease: (isPreload: boolean) => Lease<M>): void {
+    for (const waiter of this.#takeAll()) waiter.resolve(lease(waiter.isPreload));
   }
 
   refuse(error: unknown): void {
     for (const waiter of this.#takeAll()) waiter.reject(error);
   }
 
-  #takeAll(): PromiseWithResolvers<Lease<M>>[] {
+  #takeAll(): Waiter<M>[] {
     const all = [...this.#waiting];
     this.#waiting.clear();
     return all;

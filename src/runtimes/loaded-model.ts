@@ -59,6 +59,9 @@ export function loadedModel(options: LoadedOptions): LoadedModel {
     metadata,
     loadMs,
     lost: runner.lost,
+    get waiting() {
+      return Math.max(0, turns.taken - answer.parallel);
+    },
     get memoryBytes() {
       return runner.memoryBytes ?? measuredBytes;
     },

@@ -13,6 +13,7 @@ export function mappedModel(label: string, metadata: ModelMetadata): LoadedModel
     metadata,
     memoryBytes: 0,
     loadMs: 0,
+    waiting: 0,
     run: refuse,
     generate: refuse,
     embed: refuse,

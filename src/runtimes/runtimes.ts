@@ -102,6 +102,10 @@ class LocalRuntimesImpl implements LocalRuntimes {
     return loading;
   }
 
+  get waiting(): number {
+    return this.#loaded.values().reduce((sum, model) => sum + model.waiting, 0);
+  }
+
   forget(files: readonly ModelFile[]): void {
     this.#ledger.forget(loadKey(files));
   }

@@ -10,6 +10,11 @@ export class Turns {
 
   constructor(private readonly label: string, private readonly waitingMax: number) {}
 
+  /** Calls under way, those that wait included. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   async take<T>(
     slots: Pick<Semaphore, "acquire">,
     signal: AbortSignal | undefined,

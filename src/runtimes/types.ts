@@ -144,6 +144,8 @@ export interface LoadedModel {
   /** Measured after the load; grows when the runtime says so. */
   readonly memoryBytes: number;
   readonly loadMs: number;
+  /** Calls that wait for others to end. */
+  readonly waiting: number;
   /** Tensors that fill their buffer alone move to the model and are gone for the caller. An inference that has begun ends unseen. */
   run(run: TensorRun, signal?: AbortSignal): Promise<TensorResult>;
   /** Once it has begun, an abort ends it with what there is, as `cancelled`; before, it is CANCELLED. */
@@ -161,5 +163,7 @@ export interface Runtimes {
   inspect(files: readonly ModelFile[]): Promise<ModelMetadata>;
   /** @throws {LarderError} MODEL_BROKEN, MODEL_CRASHED, NOT_SUPPORTED, CANCELLED, NO_MEMORY. */
   load(request: LoadRequest, signal?: AbortSignal): Promise<LoadedModel>;
+  /** Calls of all loaded models that wait for others to end. */
+  readonly waiting: number;
   close(): Promise<void>;
 }
