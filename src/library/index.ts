@@ -6,5 +6,6 @@ export { ADMIN_FILE_TOKEN, newSecret } from "./tokens.ts";
 export { acquireHomeLock, type HomeLock, type HomeLockOptions } from "./home-lock.ts";
 export { type HomeOwner, readOwner } from "./home-owner.ts";
 export { type HubTokenPlaces, HubTokens } from "./hub-token.ts";
+export { HourOfWeek } from "./use/hour-of-week.ts";
 export { jsonValues, type ModelSettings, tensorFrom } from "./models/index.ts";
 export type { WatchSettings } from "./watched/index.ts";

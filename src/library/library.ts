@@ -31,6 +31,8 @@ import { Jobs } from "./jobs.ts";
 import { resolveVersion } from "./names.ts";
 import { ensurePath } from "./path.ts";
 import { createServedModels } from "./models/index.ts";
+import { preloadSupport } from "./preload-support.ts";
+import type { PreloadSupport } from "./preload-types.ts";
 import { Pulls } from "./pulls.ts";
 import { Quarantine } from "./quarantine.ts";
 import { removeReference } from "./remove.ts";
@@ -53,6 +55,7 @@ export interface CreateLibraryOptions {
 export interface OwnedLibrary extends Library {
   /** What is here, as a hub would have it. */
   readonly hubServing: HubServing;
+  readonly preloading: PreloadSupport;
   ensureFileToken(secret: string): Promise<void>;
 }
 
@@ -212,6 +215,7 @@ export function createLibrary(
     catalog,
     options: models.options,
     watched,
+    preloading: preloadSupport({ registry, uses, models }),
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,

@@ -32,7 +32,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** At most so long until the model is loaded. */
   readonly deadlineMs?: number;
-  /** Nobody has asked for the model yet: it does not count as used. */
+  /**
+   * Nobody has asked for the model yet: it does not count as used, is not pulled, and nothing stands in for it. Nothing is evicted for
+   * it either, and its load is given up when a request needs the room.
+   */
   readonly isPreload?: boolean;
 }
 

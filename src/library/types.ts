@@ -19,6 +19,7 @@ export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
 export type * from "./model-types.ts";
 export type * from "./options-types.ts";
+export type * from "./preload-types.ts";
 export type * from "./pull-types.ts";
 export type * from "./watched-types.ts";
 

@@ -156,9 +156,9 @@ class Changes {
   }
 }
 
-/** History, use and times of verification: no name, digest or state depends on them. */
+/** History, use, settings and times of verification: no name, digest or state depends on them. */
 const SILENT: ReadonlySet<keyof WriteOps> = new Set<keyof WriteOps>([
-  ...["putPull", "setVerified", "recordUses", "putPreload", "removePreload"] as const,
+  ...["putPull", "setVerified", "recordUses", "putPreload", "removePreload", "setSetting"] as const,
 ]);
 
 function submitter(worker: WorkerClient, damage: DamageNote, changes: Changes): Submit {

@@ -273,7 +273,8 @@ export interface Registry extends UseRegistry, ListingRegistry {
   putPull(pull: PullRow, options?: { readonly durable?: boolean }): Promise<void>;
   putToken(token: TokenRow): Promise<void>;
   removeToken(id: string): Promise<boolean>;
-  setSetting(key: string, value: string): Promise<void>;
+  /** Inserts or replaces; `durable: false` may be lost in a power cut. */
+  setSetting(key: string, value: string, options?: { readonly durable?: boolean }): Promise<void>;
 
   close(): Promise<void>;
 }

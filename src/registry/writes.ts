@@ -60,7 +60,7 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     putPull: (pull, { durable = true } = {}) => submit("putPull", [pull], { durable }),
     putToken: (token) => submit("putToken", [token]),
     removeToken: (id) => submit("removeToken", [id]),
-    setSetting: (key, value) => submit("setSetting", [key, value]),
+    setSetting: (key, value, { durable = true } = {}) => submit("setSetting", [key, value], { durable }),
     recordUses: (report) => submit("recordUses", [report], { durable: false }),
     putPreload: (rows) => submit("putPreload", [rows]),
     removePreload: (references) => submit("removePreload", [references]),

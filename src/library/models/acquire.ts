@@ -54,7 +54,7 @@ export function acquireModel(
   options: CallOptions,
 ): Acquired | Promise<Acquired> {
   const [first] = candidatesNow(deps, target) ?? [];
-  const isUsable = first !== undefined && deps.trials.rejection(first) === undefined;
+  const isUsable = first !== undefined && !options.isPreload && deps.trials.rejection(first) === undefined;
   const lease = isUsable ? deps.cache.tryAcquire(first) : undefined;
   if (lease === undefined) return acquireSlowly(deps, target, options);
   return new InUse(lease, servedBy(lease.key), 0);
@@ -75,10 +75,11 @@ async function acquireSlowly(
   options: CallOptions,
 ): Promise<Acquired> {
   const { clock } = deps;
+  const { isPreload = false } = options;
   const startMs = clock.monotonicMs();
-  if (candidatesNow(deps, target) === undefined) await pullFirst(deps, target, options.signal);
+  if (!isPreload && candidatesNow(deps, target) === undefined) await pullFirst(deps, target, options.signal);
   let failure: { readonly key: ModelKey; readonly error: LarderError } | undefined;
-  for (const key of deps.candidates.of(target)) {
+  for (const key of deps.candidates.of(target).slice(0, isPreload ? 1 : undefined)) {
     try {
       const rejection = deps.trials.rejection(key);
       if (rejection !== undefined) throw rejection;

@@ -13,6 +13,7 @@ import type { Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore } from "../../store/index.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
+import type { Pressure } from "../preload-types.ts";
 import type { UseRecorder } from "../use/index.ts";
 import type { ModelOptionsApi } from "../options-types.ts";
 import { KeptOptions, ModelOptions, Pins } from "../options/index.ts";
@@ -59,6 +60,9 @@ const MOVES_NAMES: ReadonlySet<LarderEvent["type"]> = new Set<LarderEvent["type"
 export interface MemoryOfModels extends Models {
   /** What users want of each model. */
   readonly options: ModelOptionsApi;
+  /** What serves a name now. @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND, VARIANT_NOT_FOUND. */
+  keyOf(target: ModelTarget): ModelKey;
+  pressure(): Pressure;
   close(): Promise<void>;
 }
 
@@ -130,6 +134,7 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
   pins.restore();
   return Object.assign(models, {
     options: new ModelOptions({ kept, pins, cache, loader, meantBy }),
+    pressure: () => ({ memory: cache.waiting, processor: runtimes.waiting }),
     close: async () => {
       unfollow();
       unsubscribe();

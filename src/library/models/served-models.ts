@@ -53,8 +53,8 @@ export class ServedModels implements Models {
   constructor(private readonly deps: ServedModelsDeps) {}
 
   async metadata(target: ModelTarget): Promise<ModelMetadataView> {
-    const { registry, candidates } = this.deps;
-    const key = first(candidates.of(target));
+    const { registry } = this.deps;
+    const key = this.keyOf(target);
     const { model, version, variant } = key;
     const rows = registry.findModel(model)?.versions ?? [];
     const versions = rows.map((row) => row.version);
@@ -147,8 +147,12 @@ export class ServedModels implements Models {
     return acquired.by;
   }
 
+  keyOf(target: ModelTarget): ModelKey {
+    return first(this.deps.candidates.of(target));
+  }
+
   async unload(target: ModelTarget): Promise<boolean> {
-    const { found, done } = this.deps.cache.evict(first(this.deps.candidates.of(target)));
+    const { found, done } = this.deps.cache.evict(this.keyOf(target));
     await done;
     return found;
   }
@@ -158,7 +162,7 @@ export class ServedModels implements Models {
   }
 
   async setPinned(target: ModelTarget, pinned: boolean): Promise<ServedBy> {
-    return await this.deps.pins.set(target, first(this.deps.candidates.of(target)), pinned);
+    return await this.deps.pins.set(target, this.keyOf(target), pinned);
   }
 
   cacheStats(): CacheStats {
@@ -166,7 +170,7 @@ export class ServedModels implements Models {
   }
 
   async explain(target?: ModelTarget): Promise<Explanation> {
-    return await this.deps.cache.explain(target && first(this.deps.candidates.of(target)));
+    return await this.deps.cache.explain(target && this.keyOf(target));
   }
 
   configureCache(changes: Partial<CacheSettings>): CacheSettings {

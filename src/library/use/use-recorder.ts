@@ -1,6 +1,7 @@
 import type { ModelKey } from "../../cache/index.ts";
 import { type Clock, logger } from "../../core/index.ts";
 import type { Registry, UseReport } from "../../registry/index.ts";
+import type { LastUse } from "../preload-types.ts";
 import { HourOfWeek } from "./hour-of-week.ts";
 import { UseCounts } from "./use-counts.ts";
 import { type UsedVariant, usedVariant } from "./used-variant.ts";
@@ -32,6 +33,12 @@ export class UseRecorder {
   #last: { readonly of: UsedVariant; atS: number } | undefined;
 
   constructor(private readonly deps: UseRecorderDeps) {}
+
+  /** The model in memory that was used last. */
+  get last(): LastUse | undefined {
+    const { of, atS } = this.#last ?? {};
+    return of === undefined || atS === undefined ? undefined : { model: of.model, variant: of.variant, atS };
+  }
 
   /** A model in memory was used. */
   noteUse(key: ModelKey): void {
