@@ -1,0 +1,124 @@
+import { type Clock, logger, Semaphore } from "../core/index.ts";
+import type { Models, PreloadSupport } from "../library/index.ts";
+import { type Outcome, preloadOne } from "./attempt.ts";
+import type { PreloadQueue } from "./preload-queue.ts";
+import type { Candidate, Ranked } from "./strategies/index.ts";
+import type { Tally } from "./tally.ts";
+import type { PreloadConfig, PreloadResult } from "./types.ts";
+
+/** Between two looks whether requests still wait. */
+const YIELD_MS = 50;
+const log = logger("preload");
+
+export interface PassesDeps {
+  readonly models: Pick<Models, "explain" | "load" | "cacheStats">;
+  readonly support: Pick<PreloadSupport, "pressure">;
+  readonly queue: PreloadQueue;
+  readonly ranked: () => readonly Ranked[];
+  readonly noteFollowed: (reference: string) => void;
+  readonly tally: Tally;
+  readonly config: () => PreloadConfig;
+  readonly clock: Clock;
+}
+
+/** Goes through what is to be loaded, batch by batch, and stands back while requests wait. */
+export class Passes {
+  /** Those that load are not to load against each other. */
+  readonly #turn = new Semaphore(1);
+  readonly #loading = new Set<string>();
+  #isYielding = false;
+
+  constructor(private readonly deps: PassesDeps) {}
+
+  get loading(): ReadonlySet<string> {
+    return this.#loading;
+  }
+
+  get isYielding(): boolean {
+    return this.#isYielding;
+  }
+
+  /**
+   * Tries each of those once, the best of what is there at the time first.
+   *
+   * @throws The signal's reason; {LarderError} when the queue cannot be written.
+   */
+  run(isWanted: (candidate: Candidate) => boolean, signal: AbortSignal): Promise<PreloadResult[]> {
+    return this.#turn.run(() => this.#pass(isWanted, signal), signal);
+  }
+
+  async #pass(isWanted: (candidate: Candidate) => boolean, signal: AbortSignal): Promise<PreloadResult[]> {
+    const { queue, ranked, config, clock } = this.deps;
+    const results: PreloadResult[] = [];
+    const tried = new Set<string>();
+    let [order, changes] = [ranked(), queue.changes];
+    for (;;) {
+      await this.#untilQuiet(signal);
+      if (queue.changes !== changes) [order, changes] = [ranked(), queue.changes];
+      const batch = order.filter((one) => isWanted(one) && !tried.has(one.reference))
+        .slice(0, config().batch_size);
+      if (batch.length === 0) return results;
+      for (const { reference } of batch) tried.add(reference);
+      const ended = await Promise.all(batch.map((one) => this.#try(one, signal)));
+      results.push(...ended);
+      if (ended.some(({ outcome }) => outcome === "loaded")) await clock.sleep(config().delay_ms, signal);
+    }
+  }
+
+  async #untilQuiet(signal: AbortSignal): Promise<void> {
+    const { support, clock } = this.deps;
+    try {
+      for (;;) {
+        const { memory, processor } = support.pressure();
+        if (memory + processor === 0) return;
+        this.#isYielding = true;
+        await clock.sleep(YIELD_MS, signal);
+      }
+    } finally {
+      this.#isYielding = false;
+    }
+  }
+
+  async #try(candidate: Ranked, signal: AbortSignal): Promise<PreloadResult> {
+    const { models, clock } = this.deps;
+    const { reference } = candidate;
+    this.#loading.add(reference);
+    try {
+      const outcome = await preloadOne({ models, nowMs: () => clock.monotonicMs() }, candidate, signal);
+      await this.#settle(candidate, outcome);
+      return {
+        reference,
+        outcome: outcome.kind,
+        reason: outcome.kind === "loaded" ? null : outcome.reason,
+        load_ms: outcome.kind === "loaded" ? outcome.loadMs : null,
+      };
+    } finally {
+      this.#loading.delete(reference);
+    }
+  }
+
+  /** What was loaded or failed leaves the queue; what was skipped stays for as long as it may still be loaded. */
+  async #settle(candidate: Candidate, outcome: Outcome): Promise<void> {
+    const { queue, tally } = this.deps;
+    const { reference, origin } = candidate;
+    switch (outcome.kind) {
+      case "loaded":
+        tally.loaded(outcome.loadMs);
+        return await this.#finish(candidate);
+      case "failed":
+        tally.failed();
+        log.warn("Cannot preload {reference}: {reason}", { reference, reason: outcome.reason });
+        return await this.#finish(candidate);
+      case "skipped":
+        if (queue.noteSkip(reference, outcome)) tally.skipped();
+        if (outcome.why === "loaded" || (outcome.why === "absent" && origin === "restart")) {
+          await this.#finish(candidate);
+        }
+    }
+  }
+
+  async #finish({ reference, origin }: Candidate): Promise<void> {
+    if (origin === "pattern") this.deps.noteFollowed(reference);
+    else await this.deps.queue.finish(reference);
+  }
+}
