@@ -45,6 +45,7 @@ import {
 } from "./library/index.ts";
 import { Metrics } from "./metrics/index.ts";
 import { createNetClient, type NetPolicy } from "./net/index.ts";
+import { Preloader } from "./preload/index.ts";
 import {
   inspectRegistry,
   MIGRATIONS,
@@ -65,7 +66,10 @@ const TOKEN_LENGTH_MAX = 4096;
 
 /** What the command line needs and may not build itself. */
 export const parts: CliParts = {
-  openHome: (config, options) => openHome(config, options),
+  openHome: async (config, options) => {
+    const { library, preload, close } = await openHome(config, options);
+    return { library: { ...library, preload }, close };
+  },
   serve,
   inspectRegistry: reportRegistry,
 };
@@ -73,6 +77,8 @@ export const parts: CliParts = {
 /** Everything behind one home, which this process owns until `close`. */
 interface OwnedHome {
   readonly library: OwnedLibrary;
+  /** Works only when it is started. */
+  readonly preload: Preloader;
   close(): Promise<void>;
 }
 
@@ -92,14 +98,16 @@ async function openHome(config: Config, options: OpenOptions, metrics?: Metrics)
     settings: librarySettings(config),
   }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
   opened.defer(() => library.close());
+  const { models, preloading: support } = library;
+  const preload = opened.adopt(new Preloader({ models, support, clock: systemClock }), (it) => it.close());
   const owned = opened.move();
-  return { library, close: () => owned.disposeAsync() };
+  return { library, preload, close: () => owned.disposeAsync() };
 }
 
 /** Owns the home and listens. Interrupted pulls are taken up when clients can be answered already. */
 async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const metrics = new Metrics();
-  const { library, close } = await openHome(config, options, metrics);
+  const { library, preload, close } = await openHome(config, options, metrics);
   try {
     const socketPath = socketPathOf(config);
     await library.ensureFileToken(ensureAdminToken(config.home));
@@ -107,12 +115,13 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
       await ensureDemo({ library, folder: join(config.home, "demo"), signal: options.signal });
     }
     const { hubServing: serving } = library;
-    const http = await startHttp({ library, serving, config, metrics, unixSocket: socketPath });
+    const http = await startHttp({ library, serving, preload, config, metrics, unixSocket: socketPath });
     const hub = await startHubHttp({ library, serving, config, metrics }).catch(async (error: unknown) => {
       await http.stop();
       throw error;
     });
     library.watched.start();
+    preload.start();
     library.resumeInterrupted().catch((error: unknown) => {
       if (!isLarderError(error, "SHUTTING_DOWN")) {
         logger("serve").error("Cannot go on with interrupted pulls: {error}", { error });

@@ -14,6 +14,7 @@ import { options } from "./verbs/options.ts";
 import { path } from "./verbs/path.ts";
 import { pin, unpin } from "./verbs/pin.ts";
 import { predict } from "./verbs/predict.ts";
+import { preload } from "./verbs/preload.ts";
 import { ps } from "./verbs/ps.ts";
 import { pull } from "./verbs/pull.ts";
 import { pulls } from "./verbs/pulls.ts";
@@ -50,7 +51,7 @@ const VERBS: readonly Verb[] = [
     watched,
     token,
   ],
-  ...[predict, ps, load, unload, reload, pin, unpin, options, doctor, version],
+  ...[predict, ps, load, unload, reload, pin, unpin, preload, options, doctor, version],
 ];
 
 const EXIT_CODES =

@@ -26,9 +26,11 @@ import type {
 import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
 import { RemoteCatalog } from "./remote-catalog.ts";
+import type { Preload } from "../preload/index.ts";
 import { RemoteModels } from "./remote-models.ts";
 import { RemoteOptions } from "./remote-options.ts";
 import { RemoteWatched } from "./remote-watched.ts";
+import { RemotePreload } from "./remote-preload.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -47,6 +49,7 @@ export async function connectOwner(socketPath: string): Promise<CliApi | undefin
 /** The use cases asked of the owner's API. */
 class RemoteLarder implements CliApi {
   readonly models: ModelsApi;
+  readonly preload: Preload;
   readonly catalog: Catalog;
   readonly options: ModelOptionsApi;
   readonly watched: Watched;
@@ -55,6 +58,7 @@ class RemoteLarder implements CliApi {
   constructor(socketPath: string) {
     this.#socketPath = socketPath;
     this.models = new RemoteModels(socketPath);
+    this.preload = new RemotePreload(socketPath);
     this.catalog = new RemoteCatalog(socketPath);
     this.options = new RemoteOptions(socketPath);
     this.watched = new RemoteWatched(socketPath);

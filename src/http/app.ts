@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { HubServing, Library } from "../library/index.ts";
 import type { Metrics } from "../metrics/index.ts";
+import type { Preload } from "../preload/index.ts";
 import type { HttpEnv } from "./exchange.ts";
 import type { AccessGuard } from "./guard/access.ts";
 import { jsonBodiesOnly, limitBodies, routeGuard } from "./guard/route-guards.ts";
@@ -10,6 +11,7 @@ import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
 import { modelRoutes } from "./native/models.ts";
 import { optionRoutes } from "./native/options.ts";
+import { preloadRoutes } from "./native/preload.ts";
 import { pullRoutes } from "./native/pulls.ts";
 import { registryRoutes } from "./native/registry.ts";
 import { tokenRoutes } from "./native/tokens.ts";
@@ -21,6 +23,8 @@ import { asLarderError } from "./validate.ts";
 export interface AppParts {
   readonly library: Library;
   readonly serving?: HubServing | undefined;
+  /** Absent: nothing is loaded before somebody asks. */
+  readonly preload?: Preload | undefined;
   readonly access: AccessGuard;
   readonly metrics: Metrics;
   readonly bodyBytesMax: number;
@@ -32,7 +36,7 @@ const METHODS = ["GET", "POST", "PUT", "DELETE"];
 
 /** Every route but that of the files. Errors go up to the handler, which has the one place that answers them. */
 export function createApp(parts: AppParts): Hono<HttpEnv> {
-  const { library, serving, access, metrics, bodyBytesMax, stopped } = parts;
+  const { library, serving, preload, access, metrics, bodyBytesMax, stopped } = parts;
   const allow = routeGuard(access);
   const app = new Hono<HttpEnv>();
   app.use(limitBodies(bodyBytesMax), jsonBodiesOnly);
@@ -47,6 +51,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", tokenRoutes(library, allow));
   app.route("/", watchedRoutes(library.watched, allow));
   app.route("/", openaiRoutes(library.models, routeGuard(access.ignoringForeign())));
+  if (preload !== undefined) app.route("/", preloadRoutes(preload, allow));
   if (serving !== undefined) app.route("/", blobRoutes(serving, allow));
   app.onError((error) => {
     throw asLarderError(error);

@@ -3,6 +3,7 @@ import type { Config } from "../config/index.ts";
 import { LarderError, type Logger, logger, systemCode } from "../core/index.ts";
 import type { HubServing, Library } from "../library/index.ts";
 import { Metrics } from "../metrics/index.ts";
+import type { Preload } from "../preload/index.ts";
 import { isLoopback } from "./guard/host.ts";
 import { Handler } from "./handler.ts";
 import { HubDialect } from "./hub/dialect.ts";
@@ -20,6 +21,8 @@ export interface HttpOptions {
   readonly library: Library;
   /** Absent: nobody is told the digests of chunks. */
   readonly serving?: HubServing;
+  /** Absent: nothing is loaded before somebody asks. */
+  readonly preload?: Preload;
   readonly config: Pick<
     Config,
     "host" | "port" | "allowHosts" | "connectionsMax" | "bodyBytesMax" | "inferBodyBytesMax" | "shutdownS"
@@ -43,11 +46,11 @@ export interface HttpServer {
  * a home too long for a socket.
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { library, serving, config, unixSocket, metrics = new Metrics() } = options;
+  const { library, serving, preload, config, unixSocket, metrics = new Metrics() } = options;
   refuseOpenNetwork(config.host, library, API_FIELDS.host);
   const stopping = new AbortController();
   const stopped = stopping.signal;
-  const dialect = new NativeDialect({ library, serving, metrics, config, stopped });
+  const dialect = new NativeDialect({ library, serving, preload, metrics, config, stopped });
   const handler = new Handler({ dialect, config, metrics, log: options.log ?? logger("http") });
   const listener = new Listener({ handler, config, stopping: stopped });
   const tcp = listener.listen({ hostname: config.host, port: config.port, fields: API_FIELDS });

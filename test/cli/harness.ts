@@ -22,7 +22,10 @@ export interface RunResult {
 
 export interface RunOptions {
   /** What the home of this process answers; a call of anything else throws. */
-  readonly api?: Partial<LarderApi> & { readonly models?: Partial<ModelsApi> };
+  readonly api?: Partial<LarderApi> & {
+    readonly models?: Partial<ModelsApi>;
+    readonly preload?: CliApi["preload"];
+  };
   readonly parts?: Partial<CliParts>;
   readonly env?: Record<string, string>;
   readonly stdin?: string;

@@ -16,6 +16,7 @@ const VERBS = [
     "path",
     "pin",
     "predict",
+    "preload",
     "ps",
     "pull",
     "pulls",

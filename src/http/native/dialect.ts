@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { HubServing, Library } from "../../library/index.ts";
 import type { Metrics } from "../../metrics/index.ts";
+import type { Preload } from "../../preload/index.ts";
 import { createApp } from "../app.ts";
 import type { Dialect } from "../dialect.ts";
 import { type Exchange, type HttpEnv, REQUEST_ID } from "../exchange.ts";
@@ -19,6 +20,7 @@ import { PredictRoute } from "./predict.ts";
 export interface NativeOptions {
   readonly library: Library;
   readonly serving?: HubServing | undefined;
+  readonly preload?: Preload | undefined;
   readonly metrics: Metrics;
   readonly config: {
     readonly host: string;
@@ -38,13 +40,14 @@ export class NativeDialect implements Dialect {
   readonly #kserve: KserveRoutes;
   readonly #app: Hono<HttpEnv>;
 
-  constructor({ library, serving, metrics, config, stopped }: NativeOptions) {
+  constructor({ library, serving, preload, metrics, config, stopped }: NativeOptions) {
+    const { bodyBytesMax } = config;
     const access = new AccessGuard({ library, host: config.host });
     const bodies = new InferBodies(config.inferBodyBytesMax);
     this.#files = new FileRoute({ library, access, metrics });
     this.#predict = new PredictRoute({ models: library.models, access, bodies });
     this.#kserve = new KserveRoutes({ library, access, bodies });
-    this.#app = createApp({ library, serving, access, metrics, bodyBytesMax: config.bodyBytesMax, stopped });
+    this.#app = createApp({ library, serving, preload, access, metrics, bodyBytesMax, stopped });
   }
 
   answer(request: Request, path: string, exchange: Exchange): Response | Promise<Response> {
