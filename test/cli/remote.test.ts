@@ -105,6 +105,19 @@ const ROUTES: ReadonlyArray<
   ["GET /api/tokens", (api) => api.listTokens()],
   ["DELETE /api/tokens/t1", (api) => api.removeToken("t1")],
   ["GET /health/ready", (api) => api.health()],
+  [
+    "GET /api/registry/cached?where=memory&limit=5",
+    ({ catalog }) => catalog.cached({ where: "memory", limit: 5 }),
+  ],
+  ["GET /api/registry/cached", ({ catalog }) => catalog.cached()],
+  ["GET /api/registry/oldest?limit=3", ({ catalog }) => catalog.oldest(3)],
+  ["GET /api/registry/least-used", ({ catalog }) => catalog.leastUsed()],
+  ["GET /api/registry/usage", ({ catalog }) => catalog.usage()],
+  [
+    "GET /api/registry/use?model=acme%2Ftiny%40stable%3AQ4",
+    ({ catalog }) => catalog.use("acme/tiny@stable:Q4"),
+  ],
+  ["POST /api/registry/clear", ({ catalog }) => catalog.clear({ confirm: true }), { confirm: true }],
 ];
 
 test.each(ROUTES.map(([line, ask, body]) => ({ line, ask, body })))(
