@@ -11,7 +11,7 @@ import {
   tensorType,
 } from "../../onnx/onnx-proto.ts";
 
-/** Rows of the weights of {@link writeHeavyOnnx}. */
+/** Rows of the weights of {@link heavyOnnx} and {@link layerOnnx}. */
 const HEAVY_WIDTH = 1024;
 const CHAIN_WIDTH = 512;
 const IO = {
@@ -83,6 +83,27 @@ const READS = {
     { op: "Gather", inputs: ["w", "index"], outputs: ["part"] },
   ],
 } as const satisfies Readonly<Record<string, readonly OnnxNode[]>>;
+
+/**
+ * `x: float32 [batch, 1]` → `y: float32 [batch]` with so many bytes of weights, which every run reads as a whole: many rows take hardly
+ * longer than one.
+ */
+export function layerOnnx(seed: string, sizeBytes: number): Uint8Array<ArrayBuffer> {
+  const columns = Math.ceil(sizeBytes / 4 / HEAVY_WIDTH);
+  return onnxModel({
+    inputs: [onnxValue("x", tensorType("float32", ["batch", 1]))],
+    outputs: [onnxValue("y", tensorType("float32", ["batch"]))],
+    nodes: [
+      { op: "Mul", inputs: ["x", "ones"], outputs: ["wide"] },
+      { op: "MatMul", inputs: ["wide", "w"], outputs: ["part"] },
+      { ...MEAN, inputs: ["part"], attributes: { ...MEAN.attributes, axes: { ints: [1] } } },
+    ],
+    initializers: [
+      onnxTensor("w", "float32", [HEAVY_WIDTH, columns], smallFloats(seed, HEAVY_WIDTH * columns)),
+      onnxTensor("ones", "float32", [1, HEAVY_WIDTH], smallFloats("ones", HEAVY_WIDTH)),
+    ],
+  });
+}
 
 /** A model of a few hundred bytes, another one for each seed. */
 export function tinyOnnx(seed: number): Uint8Array<ArrayBuffer> {

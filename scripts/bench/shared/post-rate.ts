@@ -10,17 +10,18 @@ const MARGIN_MS = 20_000;
 export interface PostLoad {
   readonly clients: number;
   readonly seconds: number;
-  readonly json: string;
+  /** Sent in turns. */
+  readonly bodies: readonly string[];
 }
 
 /** Sends the same over and over. @returns Answers per second. @throws {Error} An answer was an error. */
 export async function postRate(
   { processes }: BenchContext,
   url: string,
-  { clients, seconds, json }: PostLoad,
+  { clients, seconds, bodies }: PostLoad,
 ): Promise<number> {
   const settings = ["--threads", "1", "--connections", String(clients), "--duration", `${seconds}s`];
-  const command = [findTool("wrk"), ...settings, "--script", SCRIPT, url, "--", json];
+  const command = [findTool("wrk"), ...settings, "--script", SCRIPT, url, "--", ...bodies];
   const output = await processes.run(command, { timeoutMs: seconds * 1000 + MARGIN_MS });
   const report = JSON.parse(REPORT.exec(output)?.[1] ?? "{}");
   if (report.errors !== 0) throw new Error(`${url}: wrong answers under load\n${output}`);

@@ -1,8 +1,16 @@
--- For wrk: the same request over and over.
+-- For wrk: what the arguments say, one after the other, over and over.
+local requests = {}
+local turn = 0
+
 function init(args)
   wrk.method = "POST"
-  wrk.body = args[1]
   wrk.headers["Content-Type"] = "application/json"
+  for i, body in ipairs(args) do requests[i] = wrk.format(nil, nil, nil, body) end
+end
+
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
 end
 
 function done(summary)
