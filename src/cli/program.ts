@@ -26,6 +26,7 @@ import { serve } from "./verbs/serve.ts";
 import { show } from "./verbs/show.ts";
 import { stats } from "./verbs/stats.ts";
 import { token } from "./verbs/token.ts";
+import { tune } from "./verbs/tune.ts";
 import { verify } from "./verbs/verify.ts";
 import { version } from "./verbs/version.ts";
 import { watched } from "./verbs/watched.ts";
@@ -51,7 +52,7 @@ const VERBS: readonly Verb[] = [
     watched,
     token,
   ],
-  ...[predict, ps, load, unload, reload, pin, unpin, preload, options, doctor, version],
+  ...[predict, ps, load, unload, reload, pin, unpin, preload, options, tune, doctor, version],
 ];
 
 const EXIT_CODES =

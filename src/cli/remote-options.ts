@@ -1,11 +1,13 @@
-import { formatModelRef } from "../core/index.ts";
+import { formatModelRef, type ModelRef } from "../core/index.ts";
 import type {
   ApplyOptions,
+  JobView,
   ModelOptionsApi,
   OptionChanges,
   OptionsChangeView,
   OptionsTarget,
   OptionsView,
+  TuneRequest,
 } from "../library/index.ts";
 import { type Ask, askOwner } from "./remote-request.ts";
 
@@ -30,7 +32,16 @@ export class RemoteOptions implements ModelOptionsApi {
     return this.#json(target, "options", { method: "DELETE", ...query });
   }
 
-  async #json<T>(target: OptionsTarget, what: string, ask?: Ask): Promise<T> {
+  tune({ model, version, variant, ...how }: TuneRequest): Promise<JobView> {
+    const target = {
+      model,
+      ...(version === undefined ? {} : { version }),
+      ...(variant === undefined ? {} : { variant }),
+    };
+    return this.#json(target, "tune", { method: "POST", body: how });
+  }
+
+  async #json<T>(target: ModelRef, what: string, ask?: Ask): Promise<T> {
     const reference = formatModelRef(target).split("/").map(encodeURIComponent).join("/");
     return await (await askOwner(this.#socketPath, `/api/models/${reference}/${what}`, ask)).json() as T;
   }

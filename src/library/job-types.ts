@@ -1,6 +1,7 @@
 import type { ErrorRecord } from "../core/index.ts";
 import type { ClearResult } from "./catalog-types.ts";
 import type { HubCacheImportView } from "./hub-types.ts";
+import type { TuneResult } from "./options-types.ts";
 import type { ImportView } from "./types.ts";
 
 /** Which blobs an upkeep job looks at: a reference (`iris@1.2.0`), a digest, or everything. */
@@ -21,7 +22,7 @@ export interface DamageView {
   readonly used_by: readonly string[];
 }
 
-export type JobKind = "verify" | "repair" | "gc" | "import" | "clear";
+export type JobKind = "verify" | "repair" | "gc" | "import" | "clear" | "tune";
 
 export interface JobView {
   readonly id: string;
@@ -39,6 +40,7 @@ export interface JobView {
     | ImportView
     | HubCacheImportView
     | ClearResult
+    | TuneResult
     | null;
   readonly error: ErrorRecord | null;
 }

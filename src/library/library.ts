@@ -92,9 +92,11 @@ export function createLibrary(
     limits: settings.limits,
   });
   const uses = new UseRecorder({ registry, clock });
+  const jobs = new Jobs(clock, events);
   const models = createServedModels({
     ...{ registry, store, runtimes: deps.runtimes, events, clock, uses, settings: settings.models },
     metrics: deps.metrics,
+    jobs,
     availableBytes: memoryBytes,
     preferred: (model, version) => {
       const offered = scans.stored(model, version)?.document.variants ?? [];
@@ -105,7 +107,6 @@ export function createLibrary(
   const watched = createWatchedFolders({
     ...{ registry, store, versions, runtimes: deps.runtimes, clock },
   }, settings.watched);
-  const jobs = new Jobs(clock, events);
   const quarantine = new Quarantine(deps);
   const repair = new Repair({
     registry,

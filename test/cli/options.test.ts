@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { startHttp } from "../../src/http/index.ts";
-import { CHANGED, OPTIONS } from "../http/options-stand-in.ts";
+import { CHANGED, OPTIONS, TUNED } from "../http/options-stand-in.ts";
 import { CONFIG } from "../http/setup.ts";
 import { StandInLibrary } from "../http/stand-in.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
@@ -59,3 +59,25 @@ test.each([["options iris threads"], ["options iris =2"], ["options iris a=1 --c
     expect(s.library.calls).toEqual([]);
   },
 );
+
+test("larder tune follows the job and tells what was measured and chosen", async () => {
+  await using s = await serving();
+  const line = "tune acme/tiny@1:q4 --runs 5 --seconds 20 --no-keep --probe [[1,2]]";
+  const told = await s.larder(...line.split(" "));
+  expect(s.library.calls).toContainEqual(["options.tune", {
+    ...{ model: "acme/tiny", version: "1", variant: "q4" },
+    ...{ runs: 5, seconds_max: 20, keep: false, probe: [[1, 2]] },
+  }]);
+  expect([told.code, told.stderr]).toEqual([0, ""]);
+  expect(told.stdout).toBe(
+    "OPTIONS            P50 MS  PRESENT         SAVES\n" +
+      "threads=1           4.000   10.000        60.0 %\n" +
+      "threads=2               -        -     NO_MEMORY\n" +
+      "spin=true               -        -  not measured\n" +
+      "threads=1 (again)   5.000   10.000        50.0 %\n" +
+      "iris@2.0.0:default: threads=1 (it saves 50 % of the time), kept\n",
+  );
+  expect((await s.larder("tune", "iris", "--json")).documents.at(-1)).toMatchObject(
+    { result: TUNED } as never,
+  );
+});

@@ -28,7 +28,7 @@ const VERBS = [
     "show",
     "stats",
   ],
-  ...["token", "unload", "unpin", "verify", "version", "watched"],
+  ...["token", "tune", "unload", "unpin", "verify", "version", "watched"],
 ];
 
 /** Every command that a user can type, such as `pulls watch`. */

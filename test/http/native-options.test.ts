@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { runningModels, withToken } from "./models-setup.ts";
-import { CHANGED, OPTIONS } from "./options-stand-in.ts";
+import { CHANGED, OPTIONS, TUNE_JOB } from "./options-stand-in.ts";
 import { post, problemOf } from "./setup.ts";
 
 const CHANGES = { options: { threads: 2, spin: true, keep_alive_s: null } };
@@ -47,6 +47,28 @@ test.each<[unknown, string]>([
   expect(s.library.calls).toEqual([]);
 });
 
+test.each<[string, object, object]>([
+  ["/api/models/acme/tiny/tune", {}, { model: "acme/tiny" }],
+  ["/api/models/iris/tune?version=2", { variant: "q4", probe: [[1]], runs: 5, seconds_max: 9, keep: false }, {
+    ...{ model: "iris", version: "2", variant: "q4", probe: [[1]], runs: 5, seconds_max: 9, keep: false },
+  }],
+  ["/api/models/iris/tune", { probe: "once upon" }, { model: "iris", probe: "once upon" }],
+])("POST %s is answered with a job", async (target, body, asked) => {
+  await using s = await runningModels();
+  const response = await s.admin(target, post(body));
+  expect([response.status, await response.json()]).toEqual([202, TUNE_JOB] as never);
+  expect(s.library.calls).toEqual([["options.tune", asked]]);
+});
+
+test.each([[{ runs: 2 }, "runs"], [{ seconds_max: 0 }, "seconds_max"], [{ probe: 7 }, "probe"]])(
+  "POST …/tune with %j is refused for %s",
+  async (body, field) => {
+    await using s = await runningModels();
+    const response = await s.admin("/api/models/iris/tune", post(body));
+    expect([response.status, (await problemOf(response)).field]).toEqual([400, field]);
+  },
+);
+
 test("A01: whoever may read sees options, administrators change them", async () => {
   await using s = await runningModels();
   s.library.open = false;
@@ -60,4 +82,5 @@ test("A01: whoever may read sees options, administrators change them", async () 
       ...[reader, 403, 200],
     ]);
   }
+  expect((await s.fetch("/api/models/iris/tune", withToken(post({}), "user"))).status).toBe(403);
 });

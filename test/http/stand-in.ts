@@ -19,7 +19,7 @@ import type {
 } from "../../src/library/index.ts";
 import { StandInCatalog } from "./catalog-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
-import { StandInOptions } from "./options-stand-in.ts";
+import { StandInOptions, TUNE_JOB, TUNED } from "./options-stand-in.ts";
 import { StandInWatched } from "./watched-stand-in.ts";
 
 export const PULL: PullView = {
@@ -227,7 +227,7 @@ export class StandInLibrary implements Library {
   async *watchJob(id: string): AsyncGenerator<JobView> {
     this.#note("watchJob", id);
     yield JOB;
-    yield { ...JOB, state: "done" };
+    yield id === TUNE_JOB.id ? { ...TUNE_JOB, state: "done", result: TUNED } : { ...JOB, state: "done" };
   }
 
   async getLimits() {

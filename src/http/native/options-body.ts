@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { name } from "./predict-body.ts";
+import { INPUTS, inputs, name } from "./predict-body.ts";
 
 const OPTIONS_MAX = 100;
 const OPTIONS = "an object of options, each a string, a number, true, false, or null to take it back";
@@ -17,4 +17,16 @@ export const optionsBody = z.strictObject({
 export const optionsQuery = z.strictObject({ variant: name.optional() });
 export const removeOptionsQuery = optionsQuery.extend({
   apply: z.enum(["true", "false"], LOGICAL).transform((word) => word === "true").optional(),
+});
+
+const RUNS = "a whole number from 3 to 1000";
+const SECONDS = "seconds from 1 to 3600";
+const PROMPT_MAX = 100_000;
+
+export const tuneBody = z.strictObject({
+  variant: name.optional(),
+  probe: z.union([z.string().max(PROMPT_MAX), inputs], `a prompt, or ${INPUTS}`).optional(),
+  runs: z.int(RUNS).min(3, RUNS).max(1000, RUNS).optional(),
+  seconds_max: z.number(SECONDS).min(1, SECONDS).max(3600, SECONDS).optional(),
+  keep: z.boolean(LOGICAL).optional(),
 });

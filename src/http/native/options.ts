@@ -4,10 +4,12 @@ import type { HttpEnv } from "../exchange.ts";
 import type { Allow } from "../guard/route-guards.ts";
 import { jsonBody, queryOf } from "../validate.ts";
 import { targetBefore } from "./cache.ts";
-import { optionsBody, optionsQuery, removeOptionsQuery } from "./options-body.ts";
+import { versionQuery } from "./cache-body.ts";
+import { optionsBody, optionsQuery, removeOptionsQuery, tuneBody } from "./options-body.ts";
 import { withoutUndefined } from "./without-undefined.ts";
 
 const OPTIONS = "/options";
+const TUNE = "/tune";
 
 /** What users want of each model. These too stand before the routes that take everything else below `/api/models/`. */
 export function optionRoutes(options: ModelOptionsApi, allow: Allow): Hono<HttpEnv> {
@@ -24,6 +26,17 @@ export function optionRoutes(options: ModelOptionsApi, allow: Allow): Hono<HttpE
         const { options: changes, ...how } = c.req.valid("json");
         const target = targetBefore(c, OPTIONS, c.req.valid("query"));
         return c.json(await options.set(target, changes, withoutUndefined(how)));
+      },
+    )
+    .post(
+      "/api/models/:model{.+}/tune",
+      allow("admin"),
+      queryOf(versionQuery),
+      jsonBody(tuneBody),
+      async (c) => {
+        const { variant, ...how } = c.req.valid("json");
+        const target = targetBefore(c, TUNE, { ...c.req.valid("query"), variant });
+        return c.json(await options.tune({ ...target, ...withoutUndefined(how) }), 202);
       },
     )
     .delete("/api/models/:model{.+}/options", allow("admin"), queryOf(removeOptionsQuery), async (c) => {

@@ -9,7 +9,7 @@ const BATCH_MAX = 1024;
 const DEADLINE_MS_MAX = 600_000;
 
 const ROWS = "rows such as [[5.1, 3.5, 1.4, 0.2]]";
-const INPUTS = `${ROWS}, or inputs by name, each an array or {shape, data}`;
+export const INPUTS = `${ROWS}, or inputs by name, each an array or {shape, data}`;
 const BATCH = `1 to ${BATCH_MAX} requests`;
 const DEADLINE = `whole milliseconds, at most ${DEADLINE_MS_MAX}`;
 

@@ -12,11 +12,15 @@ import type { Registry } from "../../registry/index.ts";
 import type { Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore } from "../../store/index.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
+import type { Jobs } from "../jobs.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
 import type { Pressure } from "../preload-types.ts";
 import type { UseRecorder } from "../use/index.ts";
-import type { ModelOptionsApi } from "../options-types.ts";
-import { KeptOptions, ModelOptions, Pins } from "../options/index.ts";
+import type { ModelOptionsApi, TuneRequest } from "../options-types.ts";
+import { KeptOptions, ModelOptions, Pins, Tuner } from "../options/index.ts";
+import { acquireModel } from "./acquire.ts";
+import { Activity } from "./activity.ts";
+import { Aside } from "./aside.ts";
 import { Candidates } from "./candidates.ts";
 import { labelOf, type LoadedVariant, ModelLoader } from "./model-loader.ts";
 import { ServedModels } from "./served-models.ts";
@@ -46,6 +50,7 @@ export interface ServedModelsParts {
   readonly uses: Pick<UseRecorder, "noteUse" | "noteLoad">;
   readonly settings: ModelSettings;
   readonly availableBytes: () => number;
+  readonly jobs: Pick<Jobs, "start">;
   readonly preferred: (model: string, version: string) => string | undefined;
   readonly ensure: (reference: string, options: { readonly signal?: AbortSignal }) => Promise<EnsuredVariant>;
 }
@@ -80,6 +85,8 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
   };
   const candidates = new Candidates(registry, parts.preferred, () => settings.fallsBack, isLoaded);
   const meantBy = (target: ModelTarget) => candidates.meantBy(target);
+  const aside = new Aside();
+  const activity = new Activity();
   const kept = new KeptOptions(registry, settings.isolation);
   const loader = new ModelLoader({
     registry,
@@ -96,7 +103,12 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
       return loaded;
     },
     estimateBytes: (key) => loader.estimateBytes(key),
-    bytesMax: (heldBytes) => settings.bytesMax > 0 ? settings.bytesMax : (availableBytes() + heldBytes) / 2,
+    bytesMax: (heldBytes) => {
+      const all = settings.bytesMax > 0
+        ? settings.bytesMax
+        : (availableBytes() + heldBytes + aside.bytes) / 2;
+      return all - aside.bytes;
+    },
     careOf: (key) => kept.careOf(key),
     isCrash: (error) => isLarderError(error, "MODEL_CRASHED"),
     onEvent: (event) => {
@@ -122,6 +134,7 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
     ensure,
     trials,
     pins,
+    activity,
     clock,
     noteRun: noteRun ?? (() => {}),
     noteUse: (key) => uses.noteUse(key),
@@ -132,8 +145,20 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
     if (MOVES_NAMES.has(event.type) && "model" in event) pins.follow(event.model);
   });
   pins.restore();
+  const options = new ModelOptions({ kept, pins, cache, loader, meantBy });
+  const tuner = new Tuner({
+    options,
+    jobs: parts.jobs,
+    loader,
+    acquire: (target, how) => acquireModel({ cache, candidates, ensure, trials, clock }, target, how),
+    check: meantBy,
+    stats: () => cache.stats(),
+    reserve: (bytes) => aside.take(bytes),
+    activity,
+    clock,
+  });
   return Object.assign(models, {
-    options: new ModelOptions({ kept, pins, cache, loader, meantBy }),
+    options: Object.assign(options, { tune: async (request: TuneRequest) => tuner.start(request) }),
     pressure: () => ({ memory: cache.waiting, processor: runtimes.waiting }),
     close: async () => {
       unfollow();

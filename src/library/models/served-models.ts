@@ -1,7 +1,7 @@
 import type { CacheSettings, CacheStats, Explanation, ModelCache, ModelKey } from "../../cache/index.ts";
-import { type Clock, isLarderError, LarderError } from "../../core/index.ts";
+import { type Clock, isLarderError } from "../../core/index.ts";
 import type { Registry } from "../../registry/index.ts";
-import type { GenerateRun, ModelMetadata, Tensor, TensorSpec } from "../../runtimes/index.ts";
+import type { GenerateRun, ModelMetadata, Tensor } from "../../runtimes/index.ts";
 import type {
   BatchPredictRequest,
   BatchPredictView,
@@ -9,7 +9,6 @@ import type {
   EmbedAnswer,
   GenerateAnswer,
   InferResult,
-  JsonInput,
   LoadableView,
   ModelMetadataView,
   Models,
@@ -22,11 +21,12 @@ import type {
   TimingView,
 } from "../model-types.ts";
 import type { Pins } from "../options/index.ts";
+import type { Activity } from "./activity.ts";
 import { type Acquired, type AcquireDeps, acquireModel } from "./acquire.ts";
 import type { Candidates } from "./candidates.ts";
-import { rowsFrom, tensorFrom } from "./json-tensors.ts";
 import { loadableVersions } from "./loadable.ts";
 import type { LoadedVariant, ModelLoader } from "./model-loader.ts";
+import { toTensors } from "./named-inputs.ts";
 import { toPrediction } from "./predictions.ts";
 import { reloadModels, type ReloadOptions } from "./reload.ts";
 import type { Trials } from "./trials.ts";
@@ -41,6 +41,7 @@ export interface ServedModelsDeps {
   readonly pins: Pick<Pins, "set">;
   /** Told how long each call ran, in seconds. */
   readonly noteRun: (seconds: number) => void;
+  readonly activity: Activity;
   /** Told of each use, but not of preloading. */
   readonly noteUse: (key: ModelKey) => void;
   readonly clock: Clock;
@@ -204,6 +205,7 @@ export class ServedModels implements Models {
   ): Promise<{ readonly result: T; readonly by: ServedBy; readonly timing: TimingView }> {
     const { clock } = this.deps;
     const startMs = clock.monotonicMs();
+    using _call = this.deps.activity.begin();
     const got = acquireModel(this.deps, target, options);
     using acquired: Acquired = got instanceof Promise ? await got : got;
     if (options.isPreload !== true) this.deps.noteUse(acquired.lease.key);
@@ -220,39 +222,6 @@ export class ServedModels implements Models {
     };
     return { result, by: acquired.by, timing };
   }
-}
-
-/** @throws {LarderError} BAD_INPUT */
-function toTensors(
-  inputs: PredictRequest["inputs"],
-  { runtime, inputs: specs }: ModelMetadata,
-): Record<string, Tensor> {
-  // What takes no tensors at all says so itself, and what else it can do.
-  if (runtime !== "onnx") return {};
-  if (Array.isArray(inputs)) {
-    const [only, second] = specs;
-    if (only === undefined || second !== undefined) throw inputsByName(specs);
-    return { [only.name]: rowsFrom(inputs, only) };
-  }
-  const given = inputs as Readonly<Record<string, JsonInput>>;
-  const unknown = Object.keys(given).find((name) => !specs.some((spec) => spec.name === name));
-  if (unknown !== undefined) throw inputsByName(specs, unknown);
-  return Object.fromEntries(specs.map((spec) => {
-    const input = given[spec.name];
-    if (input === undefined) throw inputsByName(specs);
-    return [spec.name, tensorFrom(input, spec)];
-  }));
-}
-
-function inputsByName(specs: readonly TensorSpec[], unknown?: string): LarderError {
-  const names = specs.map(({ name, dtype, shape }) =>
-    `${name} (${dtype}, [${shape.map((size) => size ?? "any").join(", ")}])`
-  );
-  const what = unknown === undefined ? "Cannot tell which input is which" : `Cannot use input ${unknown}`;
-  return new LarderError("BAD_INPUT", what, {
-    field: unknown === undefined ? "inputs" : `inputs.${unknown}`,
-    hint: `Give by name: ${names.join(", ")}.`,
-  });
 }
 
 function first(keys: readonly ModelKey[]): ModelKey {

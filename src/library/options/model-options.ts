@@ -28,7 +28,7 @@ export interface ModelOptionsDeps {
 }
 
 /** Reads and changes what is set for models, and brings what is loaded in line with it. */
-export class ModelOptions implements ModelOptionsApi {
+export class ModelOptions implements Omit<ModelOptionsApi, "tune"> {
   constructor(private readonly deps: ModelOptionsDeps) {}
 
   async find(target: OptionsTarget): Promise<OptionsView> {

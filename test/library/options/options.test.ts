@@ -6,6 +6,7 @@ import { type Files, place } from "../models/place.ts";
 
 const LINEAR: Files = { "model.onnx": linearOnnx() };
 const LLAMA: Files = { "llama.gguf": tinyLlama({ contextLength: 256 }) };
+const TIMEOUT_MS = 60_000;
 const ROW = [[0, 0, 0, 0]];
 /** A token or more for each letter. */
 const PROMPT = { prompt: "a b c d e f g h i j k l m n o p q r s t", maxTokens: 2, seed: 1 };
@@ -35,7 +36,7 @@ test("what is set is shown, goes over what the model has, and is taken back with
   expect((await options.remove(variant)).in_force).toEqual({ threads: 1, keep_alive_s: 60 });
   expect((await options.remove(model)).in_force).toEqual({});
   expect(at.larder.registry.findOptions("acme/linear")).toEqual([]);
-});
+}, TIMEOUT_MS);
 
 test("options are checked against the model's runtime, by name and by value", async () => {
   await using at = await place();
@@ -69,7 +70,7 @@ test("options are checked against the model's runtime, by name and by value", as
   const version = failureOf(options.set({ model: "acme/linear", version: "1" } as { model: string }, {}));
   expect(await version).toMatchObject({ code: "BAD_REFERENCE", field: "version" });
   expect((await options.find({ model: "acme/linear" })).options).toEqual({});
-});
+}, TIMEOUT_MS);
 
 test("context_length limits the prompt, at once or at the next load, and after a restart", async () => {
   await using at = await place();
@@ -89,7 +90,7 @@ test("context_length limits the prompt, at once or at the next load, and after a
   expect(await ask()).toMatchObject({ code: "BAD_INPUT", field: "prompt" });
   await library.options.remove(model);
   expect(await ask()).toBe("none");
-});
+}, TIMEOUT_MS);
 
 test("a change that a load fails with is not kept, and what is loaded goes on", async () => {
   await using at = await place({ models: { bytesMax: 64 * 2 ** 20 } });
@@ -103,7 +104,7 @@ test("a change that a load fails with is not kept, and what is loaded goes on", 
   expect((await options.find(model)).options).toEqual({ threads: 1 });
   expect(await failureOf(models.generate(model, PROMPT))).toBe("none");
   expect(models.cacheStats().cached_models.length).toBe(1);
-});
+}, TIMEOUT_MS);
 
 test("what concerns no load is in force at once and loads nothing again", async () => {
   await using at = await place();
@@ -117,7 +118,7 @@ test("what concerns no load is in force at once and loads nothing again", async 
   expect(models.cacheStats().total_loads).toBe(2);
   expect(await options.set(model, { isolation: "process" })).toMatchObject({ applied: "now" });
   expect(models.cacheStats().total_loads).toBe(2);
-});
+}, TIMEOUT_MS);
 
 test("options of a model whose variants are of several runtimes reach those that know them", async () => {
   await using at = await place();
@@ -127,7 +128,7 @@ test("options of a model whose variants are of several runtimes reach those that
   await at.add("acme/two", "2", LLAMA);
   const answer = await models.generate({ model: "acme/two" }, { prompt: "a", maxTokens: 1 });
   expect(answer.version).toBe("2");
-});
+}, TIMEOUT_MS);
 
 test("budget_weight says who goes first", async () => {
   await using at = await place();
@@ -139,7 +140,7 @@ test("budget_weight says who goes first", async () => {
   await options.set({ model: "acme/a" }, { budget_weight: 5 });
   await options.set({ model: "acme/c" }, { budget_weight: 0.5 });
   expect(await order()).toBe("cba");
-});
+}, TIMEOUT_MS);
 
 test("a pin survives a restart, follows its name, and loads nothing by itself", async () => {
   await using at = await place();
@@ -163,7 +164,7 @@ test("a pin survives a restart, follows its name, and loads nothing by itself", 
   await at.larder.library.remove("acme/other");
   expect(pins()).toEqual([]);
   expect(at.larder.registry.listPinned()).toEqual([]);
-});
+}, TIMEOUT_MS);
 
 test("a pin of all variants keeps each of them, and is taken back as a whole", async () => {
   await using at = await place();
@@ -179,4 +180,4 @@ test("a pin of all variants keeps each of them, and is taken back as a whole", a
   await models.setPinned({ model: "acme/linear" }, false);
   expect(models.cacheStats().pins).toEqual([]);
   expect((await options.find({ model: "acme/linear" })).options).toEqual({ threads: 1 });
-});
+}, TIMEOUT_MS);
