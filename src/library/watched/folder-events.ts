@@ -20,9 +20,12 @@ export class FolderEvents {
     return this.#watcher !== undefined;
   }
 
-  /** @param identity Of the folder that is there now: another one at the same path has to be watched anew. */
-  follow(identity: string): void {
-    if (identity === this.#identity) return;
+  /**
+   * @param identity Of the folder that is there now: another one at the same path has to be watched anew.
+   * @returns True when it has just begun: what happened before was not told.
+   */
+  follow(identity: string): boolean {
+    if (identity === this.#identity) return false;
     this.close();
     this.#identity = identity;
     try {
@@ -31,8 +34,10 @@ export class FolderEvents {
       });
       watcher.on("error", (error) => this.#lose(watcher, error));
       this.#watcher = watcher;
+      return true;
     } catch (error) {
       this.#lose(undefined, error);
+      return false;
     }
   }
 

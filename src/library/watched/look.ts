@@ -20,6 +20,8 @@ export interface Look {
   readonly names: NameList;
   /** False while it is being written and makes no sense yet: nothing is to be taken under a wrong name. */
   readonly namesAreSure: boolean;
+  /** When they may be others, on the monotonic clock: the list is being written. */
+  readonly namesDueAtMs?: number;
   readonly taken: ReadonlyMap<string, TakenModel>;
   readonly candidates: readonly Candidate[];
   /** Models that were taken and are not there any more. */
@@ -43,7 +45,7 @@ export interface LookTools {
 export async function lookAtFolder(tools: LookTools): Promise<Look> {
   const { folder, registry, formats, tracks } = tools;
   const walk = await walkFolder(folder, tools);
-  const { names, areSure } = await findNames(tools, walk);
+  const { names, ...about } = await findNames(tools, walk);
   const taken = takenModels(registry.listWatchedFiles(folder));
   const units = await modelUnits(cutUnits(walk, names.entries), taken, formats);
   const { placed, refused } = placeUnits(units, {
@@ -68,7 +70,7 @@ export async function lookAtFolder(tools: LookTools): Promise<Look> {
   formats.keep(walk.files);
   tracks.keep(new Set([NAME_LIST, ...units.map(({ path }) => path)]));
   return {
-    ...{ walk, names, taken, candidates, refused, namesAreSure: areSure },
+    ...{ walk, names, ...about, taken, candidates, refused },
     missing: [...taken.values()].filter((one) => !alive.has(one.model) && !isInGap(walk, one)),
   };
 }
@@ -92,13 +94,13 @@ async function modelUnits(
 async function findNames(
   { folder, tracks, namesBefore }: LookTools,
   walk: Walk,
-): Promise<{ readonly names: NameList; readonly areSure: boolean }> {
+): Promise<Pick<Look, "names" | "namesAreSure" | "namesDueAtMs">> {
   const file = walk.files.find(({ path }) => path === NAME_LIST);
-  if (file === undefined) return { names: NO_NAMES, areSure: true };
-  const isSettled = tracks.isSettled(tracks.note(NAME_LIST, [file]));
-  if (!isSettled && namesBefore !== undefined) return { names: namesBefore, areSure: true };
-  const names = await readNameList(folder, file);
-  return { names, areSure: isSettled || names.fault === undefined };
+  if (file === undefined) return { names: NO_NAMES, namesAreSure: true };
+  const track = tracks.note(NAME_LIST, [file]);
+  if (tracks.isSettled(track)) return { names: await readNameList(folder, file), namesAreSure: true };
+  const names = namesBefore ?? await readNameList(folder, file);
+  return { names, namesAreSure: names.fault === undefined, namesDueAtMs: tracks.dueAtMs(track) };
 }
 
 /** A model that is here already and was not made of these files, now or before the registry was built again. */

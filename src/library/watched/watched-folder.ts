@@ -159,7 +159,7 @@ export class WatchedFolder {
     this.#look = look;
     this.#fault = undefined;
     if (names.fault === undefined) this.#namesBefore = names;
-    this.#events.follow(look.walk.identity);
+    if (this.#events.follow(look.walk.identity)) this.#bell.ring();
     const missing = new Set(look.missing.map(({ model }) => model));
     for (const model of missing) {
       if (!this.#missingSinceMs.has(model)) {
@@ -278,7 +278,10 @@ export class WatchedFolder {
     const nowMs = this.options.clock.monotonicMs();
     const look = this.#look;
     const hasEvents = this.#events.areOpen;
-    const dueMs = (look?.candidates ?? []).map(({ track }) => this.#tracks.dueAtMs(track) - nowMs);
+    const dueMs = [
+      ...(look?.candidates ?? []).map(({ track }) => this.#tracks.dueAtMs(track)),
+      ...look?.namesDueAtMs === undefined ? [] : [look.namesDueAtMs],
+    ].map((ms) => ms - nowMs);
     const goneMs = look === undefined
       ? []
       : [...this.#missingSinceMs.values()].map((sinceMs) => sinceMs + this.#confirmMs(look) - nowMs);

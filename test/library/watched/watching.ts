@@ -37,7 +37,7 @@ export async function openWatchWorld(
   { start = true, ...settings }: WatchWorldOptions = {},
 ): Promise<WatchWorld> {
   const temp = await tempFolder();
-  const [folder, home] = [join(temp.path, "models"), join(temp.path, "home")];
+  const [folder, home] = [join(temp.path, "models"), settings.home ?? join(temp.path, "home")];
   await mkdir(folder);
   const open = async (changes: Partial<WatchSettings> = {}) => {
     const watched = {
