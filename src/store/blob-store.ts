@@ -25,6 +25,7 @@ import type {
   OpenedBlob,
   Part,
   Reservation,
+  StoredPart,
   StoreProblem,
   SweepOptions,
   SweepOutcome,
@@ -170,6 +171,18 @@ class LocalBlobStore implements BlobStore {
     return this.#remover.sweep(options);
   }
 
+  parts(): Promise<StoredPart[]> {
+    return this.#remover.parts();
+  }
+
+  removePart(key: string): Promise<boolean> {
+    return this.#remover.removePart(key);
+  }
+
+  isPinned(digest: Digest): boolean {
+    return this.#pins.has(digest);
+  }
+
   pin(digest: Digest): () => void {
     return this.#pins.take(digest);
   }
@@ -184,6 +197,11 @@ class LocalBlobStore implements BlobStore {
 
   makeHubView(model: string, version: string, content: HubViewContent): Promise<HubView> {
     return this.#hubViews.make(model, version, content);
+  }
+
+  async trimView(model: string, version: string, paths: readonly string[]): Promise<void> {
+    await this.#views.trim(model, version, paths);
+    await this.#hubViews.trim(model, version, paths);
   }
 
   async removeView(model: string, version: string): Promise<void> {

@@ -14,7 +14,7 @@ import { FILE_MODE, FOLDER_MODE, type Layout } from "./layout.ts";
 import { removeFile } from "./own-file.ts";
 import { isSame, placeFile } from "./place-file.ts";
 import { ensureFolder } from "./prepare.ts";
-import { removeFolderIfEmpty } from "./scratch.ts";
+import { removeFolderIfEmpty, removeWithParents } from "./scratch.ts";
 import type { HubView, HubViewContent, HubViewFile } from "./types.ts";
 import type { ViewTools } from "./views.ts";
 
@@ -59,6 +59,19 @@ export class HubViews {
     });
   }
 
+  /** Links of a snapshot to files, and the blobs that no link leads to then. Nothing there is fine. */
+  async trim(model: string, version: string, paths: readonly string[]): Promise<void> {
+    const places = placesOf(this.tools.layout, model, version);
+    if (places === undefined) return;
+    await this.#change(places, `trim the hub folder of ${model}@${version}`, async () => {
+      const parents = [this.tools.layout.hubCache, places.repo, places.snapshots, places.snapshot];
+      if (!parents.every(isFolder)) return;
+      const before = await linkedBlobs(places.snapshot);
+      for (const path of paths) await removeWithParents(places.snapshot, path);
+      await this.#removeUnlinked(places, before);
+    });
+  }
+
   /** Refs to the version, its snapshot, and the blobs that no other snapshot has. Nothing there is fine. */
   async remove(model: string, version: string): Promise<void> {
     const places = placesOf(this.tools.layout, model, version);
@@ -69,14 +82,18 @@ export class HubViews {
       for (const ref of await refsTo(places)) await removeFile(ref);
       const blobs = await linkedBlobs(places.snapshot);
       await this.tools.scratch.use((trash) => rename(places.snapshot, trash));
-      const kept = await linkedBlobs(places.snapshots);
-      if (isFolder(places.blobs)) {
-        for (const name of blobs.difference(kept)) await removeFile(join(places.blobs, name));
-      }
+      await this.#removeUnlinked(places, blobs);
       for (const folder of [places.blobs, places.refs, places.snapshots, places.repo]) {
         if (isFolder(folder)) await removeFolderIfEmpty(folder);
       }
     });
+  }
+
+  /** Of these blobs those that no snapshot has any more. */
+  async #removeUnlinked({ snapshots, blobs }: Places, names: ReadonlySet<string>): Promise<void> {
+    if (!isFolder(blobs)) return;
+    const kept = await linkedBlobs(snapshots);
+    for (const name of names) if (!kept.has(name)) await removeFile(join(blobs, name));
   }
 
   /** One change of a repository's folder at a time. */

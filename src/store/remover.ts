@@ -10,7 +10,7 @@ import { FILE_MODE, keyOfIncoming, type Layout } from "./layout.ts";
 import { removeFile } from "./own-file.ts";
 import { unsafe } from "./prepare.ts";
 import type { Scratch } from "./scratch.ts";
-import type { SweepOptions, SweepOutcome } from "./types.ts";
+import type { StoredPart, SweepOptions, SweepOutcome } from "./types.ts";
 
 /** What taking away needs of the store around it. */
 export interface RemoverTools {
@@ -26,10 +26,15 @@ export interface RemoverTools {
   readonly scratch: Scratch;
 }
 
-interface Unwanted {
+interface Incoming {
   readonly path: string;
   readonly sizeBytes: number;
+  readonly diskBytes: number;
+  readonly writtenAtS: number;
 }
+
+/** What `lstat` counts blocks in, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
 
 /**
  * Takes things out of the store. A name goes in one synchronous step right after the last look at who uses it, so nobody can begin
@@ -85,6 +90,25 @@ export class Remover {
       pinned.stop();
       opened.stop();
     }
+  }
+
+  async parts(): Promise<StoredPart[]> {
+    const { home, layout } = this.tools;
+    const names = await onDisk(home, "list the partial downloads", () => readdir(layout.incoming));
+    return [...groupByKey(layout.incoming, names)].map(([key, files]) => ({
+      key,
+      diskBytes: files.reduce((sum, { diskBytes }) => sum + diskBytes, 0),
+      writtenAtS: Math.max(...files.map(({ writtenAtS }) => writtenAtS)),
+    }));
+  }
+
+  async removePart(key: string): Promise<boolean> {
+    const { home, layout, keys } = this.tools;
+    return await onDisk(home, `delete the part ${key}`, async () => {
+      if (keys.has(key)) return false;
+      await Promise.all([layout.part(key), layout.journal(key)].map((path) => this.#take(path)));
+      return true;
+    });
   }
 
   async #sweepBlobs(
@@ -148,14 +172,19 @@ export class Remover {
   }
 }
 
-function groupByKey(folder: string, names: readonly string[]): Map<string, Unwanted[]> {
-  const groups = new Map<string, Unwanted[]>();
+function groupByKey(folder: string, names: readonly string[]): Map<string, Incoming[]> {
+  const groups = new Map<string, Incoming[]>();
   for (const name of names) {
     const key = keyOfIncoming(name);
     const path = join(folder, name);
     const entry = key === undefined ? undefined : findEntry(path);
     if (key === undefined || entry === undefined) continue;
-    groups.set(key, [...groups.get(key) ?? [], { path, sizeBytes: entry.isFile() ? entry.size : 0 }]);
+    groups.set(key, [...groups.get(key) ?? [], {
+      path,
+      sizeBytes: entry.isFile() ? entry.size : 0,
+      diskBytes: entry.blocks * BLOCK_BYTES,
+      writtenAtS: entry.mtimeMs / 1000,
+    }]);
   }
   return groups;
 }

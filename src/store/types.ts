@@ -109,6 +109,15 @@ export interface SweepOutcome {
   readonly bytesFreed: number;
 }
 
+/** What lies in `incoming/` under one key: a part and its journal. */
+export interface StoredPart {
+  readonly key: string;
+  /** What it takes of the disk: a part that was only begun is as long as it will be, and mostly holes. */
+  readonly diskBytes: number;
+  /** Unix seconds of the last write. */
+  readonly writtenAtS: number;
+}
+
 export type ImportMode = "auto" | "reflink" | "hardlink" | "copy";
 
 export interface ImportedFile extends PartDigests {
@@ -191,8 +200,13 @@ export interface BlobStore {
   /** Unlinks one blob; open readers finish. False for a pinned one, which stays until a sweep. */
   remove(digest: Digest): Promise<boolean>;
   sweep(options: SweepOptions): Promise<SweepOutcome>;
+  /** Everything in `incoming/`, what this process has open included. */
+  parts(): Promise<StoredPart[]>;
+  /** Deletes a part and its journal. False for one that is open. */
+  removePart(key: string): Promise<boolean>;
   /** While pinned, a digest is neither swept nor removed. Counted; call the function once to unpin. */
   pin(digest: Digest): () => void;
+  isPinned(digest: Digest): boolean;
 
   /** Takes a local file in: hash, then link or copy, durable when it resolves. @throws {LarderError} BAD_SOURCE, DIGEST_MISMATCH */
   importFile(path: string, options: {
@@ -214,6 +228,8 @@ export interface BlobStore {
    * @throws {LarderError} BAD_NAME for a model that no hub could have, BAD_PATH for names that this file system cannot keep exactly.
    */
   makeHubView(model: string, version: string, content: HubViewContent): Promise<HubView>;
+  /** Takes files out of both kinds of views; the others stay where they are, for whoever uses them. */
+  trimView(model: string, version: string, paths: readonly string[]): Promise<void>;
   /** Both kinds of views; what others put into the hub cache stays. */
   removeView(model: string, version: string): Promise<void>;
 

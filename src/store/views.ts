@@ -6,7 +6,7 @@ import { findEntry, type Home, onDisk } from "./disk-error.ts";
 import { FOLDER_MODE, type Layout } from "./layout.ts";
 import { isSame, placeFile } from "./place-file.ts";
 import { ensureFolder } from "./prepare.ts";
-import { removeFolderIfEmpty, type Scratch } from "./scratch.ts";
+import { removeFolderIfEmpty, removeWithParents, type Scratch } from "./scratch.ts";
 import type { ViewFile } from "./types.ts";
 import { viewPath } from "./view-names.ts";
 
@@ -38,6 +38,15 @@ export class Views {
         await this.#replace(folder, scratch);
       });
       return folder;
+    });
+  }
+
+  /** Takes files out, and folders that are empty then. Nothing there is fine. */
+  trim(model: string, version: string, paths: readonly string[]): Promise<void> {
+    const folder = this.tools.layout.view(model, version);
+    return this.#change(model, `trim the view of ${model}@${version}`, async () => {
+      if (!findEntry(folder)?.isDirectory()) return;
+      for (const path of paths) await removeWithParents(folder, viewPath(path));
     });
   }
 
