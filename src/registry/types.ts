@@ -254,9 +254,14 @@ export interface Registry extends UseRegistry, ListingRegistry {
   /**
    * Removes one version with its notes, or the model with everything, its scans too. Returns digests that nothing points to any more.
    *
+   * @param options.keepsWishes The model may come back: what was set for it, and when it was used, stays also without a version.
    * @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND
    */
-  removeVersion(model: string, version?: string): Promise<Digest[]>;
+  removeVersion(
+    model: string,
+    version?: string,
+    options?: { readonly keepsWishes?: boolean },
+  ): Promise<Digest[]>;
   /** @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND; BAD_ALIAS for the name of a version of this model. */
   setAlias(model: string, alias: string, version: string): Promise<void>;
   removeAlias(model: string, alias: string): Promise<boolean>;

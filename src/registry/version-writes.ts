@@ -70,12 +70,18 @@ interface KnownVersion {
 }
 
 /** Brings what a model's row says of its versions up to date; a model without versions goes, with what its `best` went by. */
-export function refreshModel(db: WriteConnection, modelId: number, model: string, nowS: number): void {
+export function refreshModel(
+  db: WriteConnection,
+  modelId: number,
+  model: string,
+  nowS: number,
+  keepsWishes = false,
+): void {
   const versions = db.all<KnownVersion>("versionsOfModel", modelId);
   const latest = latestVersion(versions);
   if (latest === undefined) {
     db.run("removeModel", modelId);
-    putBestMetric(db, model, undefined);
+    if (!keepsWishes) putBestMetric(db, model, undefined);
     return;
   }
   const bytes = versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -89,7 +95,7 @@ export function removeVersion(
   db: WriteConnection,
   model: string,
   version: string | undefined,
-  nowS: number,
+  { nowS, keepsWishes }: { readonly nowS: number; readonly keepsWishes: boolean },
 ): Digest[] {
   const modelId = getModelId(db, model);
   const versionIds = version === undefined
@@ -100,9 +106,10 @@ export function removeVersion(
   );
   for (const id of versionIds) db.run("removeVersion", id);
   forgetTries(db, model, version);
-  // With its last version a model is gone, and what was set for it.
-  const isGone = db.all<KnownVersion>("versionsOfModel", modelId).length === 0;
+  // With its last version a model is gone, and what was set for it, unless it only makes room.
+  const isGone = !keepsWishes &&
+    db.all<KnownVersion>("versionsOfModel", modelId).length === 0;
   forgetAccess(db, model, isGone ? undefined : version);
-  refreshModel(db, modelId, model, nowS);
+  refreshModel(db, modelId, model, nowS, keepsWishes);
   return [...digests].filter((digest) => db.get("isReferenced", digest) === undefined);
 }

@@ -31,8 +31,12 @@ export function writeOps(db: WriteConnection) {
       }
     },
     putVersion: (record: VersionRecord, nowS: number): void => putVersion(db, record, nowS),
-    removeVersion: (model: string, version: string | undefined, nowS: number): Digest[] =>
-      removeVersion(db, model, version, nowS),
+    removeVersion: (
+      model: string,
+      version: string | undefined,
+      nowS: number,
+      keepsWishes: boolean,
+    ): Digest[] => removeVersion(db, model, version, { nowS, keepsWishes }),
     setAlias: (model: string, alias: string, version: string, nowS: number): void => {
       const modelId = getModelId(db, model);
       if (findId(db, "findVersion", modelId, alias) !== undefined) throw aliasIsVersion(model, alias);

@@ -50,7 +50,8 @@ export function registryWrites({ submit, findChunks, nowS }: WritesOptions): Reg
     forgetBlobs: (digests) => submit("forgetBlobs", [digests]),
     findChunks,
     putVersion: (record) => submit("putVersion", [record, nowS()]),
-    removeVersion: (model, version) => submit("removeVersion", [model, version, nowS()]),
+    removeVersion: (model, version, { keepsWishes = false } = {}) =>
+      submit("removeVersion", [model, version, nowS(), keepsWishes]),
     setAlias: (model, alias, version) => submit("setAlias", [model, alias, version, nowS()]),
     removeAlias: (model, alias) => submit("removeAlias", [model, alias, nowS()]),
     setBestMetric: (model, best) => submit("setBestMetric", [model, best, nowS()]),
