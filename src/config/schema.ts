@@ -14,6 +14,7 @@ import {
   origin,
   ORIGIN_ALLOWED,
   seconds,
+  share,
   text,
   yesNo,
 } from "./values.ts";
@@ -78,6 +79,16 @@ export const configSchema = z.strictObject({
   tries: integer(1, 100).default(6).describe("tries per mirror"),
   decompressBytesMax: bytes(1).default(64 * GIB).describe("limit for what a .gz or .zst source unpacks to"),
   gcGraceS: seconds(0, 366 * DAY_S).default(3600).describe("gc leaves younger files alone"),
+  diskBytesMax: share().default(0)
+    .describe("disk that models may take, in bytes or percent of the file system; 0 sets no budget"),
+  diskFreeMin: share().default(0)
+    .describe("disk that stays free, in bytes or percent; what leaves for it is chosen by disk-policy"),
+  diskPolicy: choice("oldest", "least_used", "largest", "cost").default("oldest")
+    .describe("which variant leaves the disk first when another one needs room"),
+  incomingMaxAgeS: seconds(0, 3660 * DAY_S).default(7 * DAY_S)
+    .describe("a start deletes older partial downloads that no pull will resume"),
+  incomingBytesMax: share().default("20%")
+    .describe("a start deletes such partial downloads, oldest first, until all take no more than this"),
   waitS: seconds(0, DAY_S).default(30).describe("how long to wait for a home that another process owns"),
   connectionsMax: integer(1, 1_000_000).default(1024).describe("requests served at once"),
   bodyBytesMax: bytes(1024).default(2 ** 20).describe("limit for the body of a request"),

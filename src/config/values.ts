@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
+import { parsePercentage, type Share } from "../core/index.ts";
 import { shown } from "./config-error.ts";
 
 // Values arrive as text (flags, environment, quoted in the file) or as what the file's own syntax says. Every schema's one
@@ -23,6 +24,19 @@ export function seconds(min: number, max: number) {
 export function bytes(min: number) {
   const allowed = `bytes as an integer of at least ${min}, or with a unit such as "50MB" or "1.5GiB"`;
   return z.preprocess(bytesFromText, z.number({ error: allowed }).int(allowed).min(min, allowed));
+}
+
+/** Bytes as {@link bytes} takes them, or a percentage of the file system: `80%`. */
+export function share() {
+  const allowed =
+    'bytes as an integer of at least 0 or with a unit such as "50GB", or a percentage such as "80%"';
+  return z.unknown().transform((given, context): Share => {
+    const value = typeof given === "string" ? parsePercentage(given) ?? bytesFromText(given) : given;
+    if (typeof value === "string" && value.endsWith("%")) return value as Share;
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    context.addIssue({ code: "custom", message: allowed });
+    return z.NEVER;
+  });
 }
 
 /** Yes or no, in the words that people use for it. */

@@ -13,6 +13,7 @@ export * from "./log.ts";
 export * from "./model-ref.ts";
 export * from "./retry.ts";
 export * from "./semaphore.ts";
+export * from "./share.ts";
 export * from "./single-flight.ts";
 export * from "./spawn-worker.ts";
 export * from "./version-metrics.ts";
