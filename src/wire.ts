@@ -122,6 +122,7 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
     });
     library.watched.start();
     preload.start();
+    library.keepBudget();
     library.resumeInterrupted().catch((error: unknown) => {
       if (!isLarderError(error, "SHUTTING_DOWN")) {
         logger("serve").error("Cannot go on with interrupted pulls: {error}", { error });
@@ -216,6 +217,14 @@ function modelSettings(config: Config): ModelSettings {
   };
 }
 
+function diskSettings(config: Config): LibrarySettings["disk"] {
+  const { diskBytesMax, diskFreeMin, diskPolicy, incomingMaxAgeS, incomingBytesMax } = config;
+  return {
+    ...{ bytesMax: diskBytesMax, freeMin: diskFreeMin, policy: diskPolicy },
+    incoming: { maxAgeS: incomingMaxAgeS, bytesMax: incomingBytesMax },
+  };
+}
+
 function librarySettings(config: Config): LibrarySettings {
   return {
     limits: {
@@ -232,6 +241,7 @@ function librarySettings(config: Config): LibrarySettings {
       ...{ home: config.home, folders: config.watchFolders, mode: config.watchMode },
       settleMs: config.watchSettleS * 1000,
     },
+    disk: diskSettings(config),
     offline: config.offline,
     version: BUILD.version,
   };

@@ -4,6 +4,7 @@ import type { CliEnvironment } from "./cli-types.ts";
 import { reportError } from "./report-error.ts";
 import { Cli, type Verb } from "./verb.ts";
 import { alias } from "./verbs/alias.ts";
+import { budget } from "./verbs/budget.ts";
 import { clear } from "./verbs/clear.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { gc } from "./verbs/gc.ts";
@@ -48,6 +49,7 @@ const VERBS: readonly Verb[] = [
     gc,
     clear,
     stats,
+    budget,
     pulls,
     watched,
     token,

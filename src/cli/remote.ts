@@ -3,6 +3,7 @@ import type {
   BestRequest,
   BestView,
   Catalog,
+  DiskBudgetApi,
   HealthView,
   HubCacheImportRequest,
   HubTokenView,
@@ -27,6 +28,7 @@ import type { CliApi, ModelsApi } from "./models-api.ts";
 import { readNdjson } from "./ndjson.ts";
 import { RemoteCatalog } from "./remote-catalog.ts";
 import type { Preload } from "../preload/index.ts";
+import { RemoteBudget } from "./remote-budget.ts";
 import { RemoteModels } from "./remote-models.ts";
 import { RemoteOptions } from "./remote-options.ts";
 import { RemoteWatched } from "./remote-watched.ts";
@@ -53,6 +55,7 @@ class RemoteLarder implements CliApi {
   readonly catalog: Catalog;
   readonly options: ModelOptionsApi;
   readonly watched: Watched;
+  readonly budget: DiskBudgetApi;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
@@ -62,6 +65,7 @@ class RemoteLarder implements CliApi {
     this.catalog = new RemoteCatalog(socketPath);
     this.options = new RemoteOptions(socketPath);
     this.watched = new RemoteWatched(socketPath);
+    this.budget = new RemoteBudget(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */

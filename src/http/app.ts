@@ -6,6 +6,7 @@ import type { HttpEnv } from "./exchange.ts";
 import type { AccessGuard } from "./guard/access.ts";
 import { jsonBodiesOnly, limitBodies, routeGuard } from "./guard/route-guards.ts";
 import { blobRoutes } from "./native/blobs.ts";
+import { budgetRoutes } from "./native/budget.ts";
 import { cacheRoutes, modelMemoryRoutes } from "./native/cache.ts";
 import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
@@ -47,6 +48,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", modelRoutes(library, allow));
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));
+  app.route("/", budgetRoutes(library, allow));
   app.route("/", registryRoutes(library.catalog, allow));
   app.route("/", tokenRoutes(library, allow));
   app.route("/", watchedRoutes(library.watched, allow));

@@ -5,6 +5,7 @@ import type { Metrics } from "../metrics/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { Runtimes } from "../runtimes/index.ts";
 import type { BlobStore } from "../store/index.ts";
+import type { DiskSettings } from "./budget/index.ts";
 import type { HubTokens } from "./hub-token.ts";
 import type { ModelSettings } from "./models/index.ts";
 import type { PullLimits } from "./types.ts";
@@ -22,6 +23,7 @@ export interface LibrarySettings {
   readonly memoryBytes: number;
   readonly models: ModelSettings;
   readonly watched: WatchSettings;
+  readonly disk: DiskSettings;
   /** No hub is ever asked. */
   readonly offline: boolean;
   /** What `/health` calls itself. */

@@ -49,7 +49,8 @@ export class FileFetcher {
   constructor(
     private readonly deps: {
       readonly registry: Pick<Registry, "findBlob" | "findBlobByGitOid" | "recordBlob" | "findChunks">;
-      readonly store: Pick<BlobStore, "open" | "openPart" | "put" | "pin" | "reserve" | "blobPath">;
+      readonly store: Pick<BlobStore, "open" | "openPart" | "put" | "pin" | "blobPath">;
+      readonly space: Pick<BlobStore, "reserve">;
       readonly downloader: Pick<Downloader, "download" | "downloadSmall" | "decompress">;
       readonly decompressBytesMax: number;
       /** What a hub's origin is shown, as long as there is a token for it. */
@@ -237,7 +238,7 @@ export class FileFetcher {
     onFailure: "keep" | "discard" = "keep",
   ): Promise<Committed> {
     const part = await this.deps.store.openPart(key);
-    const space = new HeldSpace(this.deps.store, part);
+    const space = new HeldSpace(this.deps.space, part);
     try {
       return await work(part, space);
     } catch (error) {

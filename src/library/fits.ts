@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
-import { freemem } from "node:os";
 import { LarderError } from "../core/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import type { PlannedFile } from "./pull-plan.ts";
+import { partKeysOf, type PlannedFile } from "./pull-plan.ts";
 
 export interface DiskDeps {
   readonly store: Pick<BlobStore, "space">;
@@ -28,6 +26,20 @@ export function missingBytes(
   return sum;
 }
 
+/** Bytes of the files that are still to be written: what an earlier try left of them is there. */
+export async function bytesToCome(
+  { registry, store }: {
+    readonly registry: Pick<Registry, "findBlob" | "findBlobByGitOid">;
+    readonly store: Pick<BlobStore, "parts">;
+  },
+  files: readonly PlannedFile[],
+): Promise<number> {
+  const keys = new Set(files.flatMap(partKeysOf));
+  const parts = (await store.parts()).filter(({ key }) => keys.has(key));
+  const thereBytes = parts.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+  return Math.max(0, missingBytes(registry, files) - thereBytes);
+}
+
 /** Whether bytes have room beside what other pulls were promised. */
 export async function fitsDisk({ store }: DiskDeps, bytes: number): Promise<boolean> {
   const { freeBytes, reservedBytes } = await store.space();
@@ -48,33 +60,4 @@ export async function checkDisk({ store }: DiskDeps, bytes: number): Promise<voi
       details: { needed_bytes: bytes, missing_bytes: lackingBytes },
     },
   );
-}
-
-/** Where Linux says what memory there is; a parameter so that a test can have its own. */
-export interface MemoryFiles {
-  readonly meminfo: string;
-  /** Folder of this process's cgroup, version 2. */
-  readonly cgroup: string;
-}
-
-const LINUX: MemoryFiles = { meminfo: "/proc/meminfo", cgroup: "/sys/fs/cgroup" };
-
-/** Memory that could be used now, in bytes: what the system can give without swapping, within the limit of the cgroup. */
-export function availableMemoryBytes(files: MemoryFiles = LINUX): number {
-  const system = /^MemAvailable:\s+(\d+) kB$/m.exec(readIfThere(files.meminfo) ?? "")?.[1];
-  const systemBytes = system === undefined ? freemem() : Number(system) * 1024;
-  const limit = Number(readIfThere(`${files.cgroup}/memory.max`)?.trim());
-  const used = Number(readIfThere(`${files.cgroup}/memory.current`)?.trim());
-  // "max" and a missing file are no number: then there is no limit.
-  return Number.isFinite(limit) && Number.isFinite(used)
-    ? Math.min(systemBytes, Math.max(0, limit - used))
-    : systemBytes;
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,32 +1,43 @@
 import type { Digest } from "../core/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
+import { awaitsRepair, type DiskBudget } from "./budget/index.ts";
+import { forgetFreed } from "./free-blobs.ts";
 import type { GcResult, UpkeepRequest } from "./types.ts";
 
-/** Sweeps blobs that no file points to and parts that no pull will resume. */
+export interface SweepDeps {
+  readonly registry: Pick<Registry, "aliveDigests" | "findBlob" | "isReferenced" | "forgetBlobs">;
+  readonly store: Pick<BlobStore, "sweep" | "has">;
+  readonly partKeys: () => Set<string>;
+  readonly graceS: number;
+}
+
+/** Sweeps blobs that no file points to and parts that no pull will resume; then variants leave for which there is no room. */
 export async function collectGarbage(
-  deps: {
-    readonly registry: Pick<Registry, "aliveDigests" | "findBlob" | "forgetBlobs">;
-    readonly store: Pick<BlobStore, "sweep">;
-    readonly partKeys: () => Set<string>;
-    readonly graceS: number;
-  },
+  deps: SweepDeps & { readonly budget: Pick<DiskBudget, "enforce"> },
   request: UpkeepRequest,
 ): Promise<GcResult> {
+  const swept = await sweep(deps, request);
+  const evicted = await deps.budget.enforce({
+    dryRun: swept.dry_run,
+    sweptBytes: swept.dry_run ? swept.bytes_freed : 0,
+  });
+  return { ...swept, evicted };
+}
+
+/** Sweeps blobs that no file points to and parts that no pull will resume. */
+export async function sweep(deps: SweepDeps, request: UpkeepRequest): Promise<Omit<GcResult, "evicted">> {
   const dryRun = request.dry_run ?? false;
   const alive = deps.registry.aliveDigests();
   const keys = deps.partKeys();
-  // A damaged blob that is still wanted waits for its repair as the part of its digest.
-  const isDamaged = (key: string) =>
-    alive.has(key) && deps.registry.findBlob(key as Digest)?.state !== "intact";
   const swept = await deps.store.sweep({
     alive,
-    aliveParts: { has: (key) => keys.has(key) || isDamaged(key) },
+    aliveParts: { has: (key) => keys.has(key) || awaitsRepair(deps.registry, key) },
     graceS: request.grace_s ?? deps.graceS,
     dryRun,
   });
-  const digests = swept.blobs.map(({ digest }) => digest);
-  if (!dryRun) await deps.registry.forgetBlobs(digests);
+  const digests: Digest[] = swept.blobs.map(({ digest }) => digest);
+  if (!dryRun) await forgetFreed(deps, digests);
   return {
     blobs: swept.blobs.length,
     parts: swept.parts.length,

@@ -12,7 +12,7 @@ export class HeldSpace {
   #promisedBytes = 0;
   #totalBytes = 0;
 
-  constructor(private readonly store: Pick<BlobStore, "reserve">, private readonly part: Pick<Part, "fd">) {}
+  constructor(private readonly space: Pick<BlobStore, "reserve">, private readonly part: Pick<Part, "fd">) {}
 
   /** The options of a download that holds space for its bytes as soon as their number is known. */
   watching({ onProgress, ...options }: FetchOptions): FetchOptions & {
@@ -32,7 +32,7 @@ export class HeldSpace {
   async hold(totalBytes: number): Promise<void> {
     this.release();
     const bytes = Math.max(0, totalBytes - fstatSync(this.part.fd).blocks * BLOCK_BYTES);
-    this.#reservation = await this.store.reserve(bytes);
+    this.#reservation = await this.space.reserve(bytes);
     this.#promisedBytes = bytes;
     this.#totalBytes = totalBytes;
   }

@@ -1,11 +1,10 @@
 import { type ErrorRecord, LarderError } from "../core/index.ts";
 import { defaultVariant, type HubVariant } from "../hub/index.ts";
 import type { Registry, VariantNote, VariantStatus, VersionRow } from "../registry/index.ts";
-import { fitsDisk, missingBytes } from "./fits.ts";
+import { missingBytes } from "./fits.ts";
 import { weightBytes } from "./hub-selection.ts";
 import type { Scan } from "./hub-scans.ts";
 import type { ManifestVariantView, ManifestView } from "./hub-types.ts";
-import type { BlobStore } from "../store/index.ts";
 import { downloadedFiles, findLost } from "./variant-files.ts";
 
 /** What an unfinished pull has of a variant. */
@@ -16,7 +15,7 @@ export interface PullProgress {
 
 export interface ManifestDeps {
   readonly registry: Registry;
-  readonly store: Pick<BlobStore, "space">;
+  readonly fitsDisk: (bytes: number) => Promise<boolean>;
   readonly memoryBytes: () => number;
   /** Unfinished pulls of a version by variant, of this process or waiting for its next start. */
   readonly pullsOf: (model: string, version: string) => ReadonlyMap<string, PullProgress>;
@@ -66,7 +65,7 @@ async function variantViews(deps: ManifestDeps, scan: Scan): Promise<ManifestVar
     return {
       ...{ name, format, quantization, size_bytes: sizeBytes, files, is_default: name === taken },
       ...state(deps.registry, scan, variant, { row, pull: pulls.get(name), note: notes.get(name) }),
-      fits_disk: await fitsDisk(deps, missingBytes(deps.registry, filesOf(scan, variant))),
+      fits_disk: await deps.fitsDisk(missingBytes(deps.registry, filesOf(scan, variant))),
       fits_memory: weightBytes(document.files, variant) <= memoryBytes,
     };
   }));

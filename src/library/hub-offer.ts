@@ -8,8 +8,9 @@ import {
 } from "../core/index.ts";
 import { bySize, defaultVariant, type HubVariant } from "../hub/index.ts";
 import type { FileRow, Registry } from "../registry/index.ts";
+import type { BlobStore } from "../store/index.ts";
 import type { HubDeps } from "./deps.ts";
-import { checkDisk, type DiskDeps, missingBytes } from "./fits.ts";
+import { bytesToCome, checkDisk, missingBytes } from "./fits.ts";
 import type { HubPull } from "./hub-plan.ts";
 import type { HubScans, Scan } from "./hub-scans.ts";
 import {
@@ -59,7 +60,10 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...["UPSTREAM_UNAUTHORIZED", "UPSTREAM_FORBIDDEN", "UPSTREAM_NOT_FOUND"] as const,
 ]);
 
-export interface HubOffersDeps extends DiskDeps {
+export interface HubOffersDeps {
+  readonly store: Pick<BlobStore, "space" | "parts">;
+  /** @throws {LarderError} NO_SPACE when there cannot be room for these files */
+  readonly makeRoom: (files: readonly PlannedFile[]) => Promise<void>;
   readonly scans: HubScans;
   readonly registry: Registry;
   /** Bytes that models may take. */
@@ -117,7 +121,8 @@ export class HubOffers {
           : selectedPaths(scan, hub.patterns);
         const files = plannedFiles(scan, paths, this.deps.hub.client);
         if (present !== undefined) return files;
-        await checkDisk(this.deps, missingBytes(this.deps.registry, files));
+        await this.deps.makeRoom(files);
+        await checkDisk(this.deps, await bytesToCome(this.deps, files));
         return await this.#withChunks(scan, files, signal);
       },
     };

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from "../core/index.ts";
 import type { ClearResult } from "./catalog-types.ts";
+import type { EvictedVariant } from "./budget-types.ts";
 import type { HubCacheImportView } from "./hub-types.ts";
 import type { TuneResult } from "./options-types.ts";
 import type { ImportView } from "./types.ts";
@@ -62,7 +63,10 @@ export interface RepairResult {
 export interface GcResult {
   readonly blobs: number;
   readonly parts: number;
+  /** Of these blobs and parts. */
   readonly bytes_freed: number;
   readonly dry_run: boolean;
   readonly digests: readonly string[];
+  /** Variants that left because of the disk budget, in a dry run those that would. */
+  readonly evicted: readonly EvictedVariant[];
 }

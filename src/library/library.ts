@@ -12,12 +12,13 @@ import type { TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
 import { defaultVariant, parseRevision } from "../hub/index.ts";
 import { clear, createCatalog } from "./catalog/index.ts";
+import { createDiskBudget } from "./budget/index.ts";
 import { describe, describeBest, listModels } from "./describe.ts";
 import { ensure } from "./ensure.ts";
-import { availableMemoryBytes } from "./fits.ts";
+import { bytesToCome } from "./fits.ts";
 import { FileFetcher } from "./file-fetcher.ts";
 import { FileLookup } from "./file-lookup.ts";
-import { collectGarbage } from "./gc.ts";
+import { collectGarbage, sweep } from "./gc.ts";
 import { health } from "./health.ts";
 import { lookAt } from "./hub-look.ts";
 import { manifestView } from "./hub-manifest.ts";
@@ -28,6 +29,7 @@ import { HubScans } from "./hub-scans.ts";
 import { importHubCache, planHubCacheImport } from "./import-hub-cache.ts";
 import { importPath, planImport } from "./import-path.ts";
 import { Jobs } from "./jobs.ts";
+import { availableMemoryBytes } from "./memory.ts";
 import { resolveVersion } from "./names.ts";
 import { ensurePath } from "./path.ts";
 import { createServedModels } from "./models/index.ts";
@@ -40,6 +42,7 @@ import { Repair } from "./repair.ts";
 import { serveFile } from "./serve-file.ts";
 import { SharedTransfers } from "./shared-transfers.ts";
 import { Tokens } from "./tokens.ts";
+import type { PlannedFile } from "./pull-plan.ts";
 import type { Library, PullLimits } from "./types.ts";
 import { UseRecorder } from "./use/index.ts";
 import { VersionWriter } from "./version-writer.ts";
@@ -57,6 +60,8 @@ export interface OwnedLibrary extends Library {
   readonly hubServing: HubServing;
   readonly preloading: PreloadSupport;
   ensureFileToken(secret: string): Promise<void>;
+  /** Has the disk budget kept while nobody asks for anything: now, and every minute until the library is closed. */
+  keepBudget(): void;
 }
 
 /** The use cases over the folders below. Close it in every case; it closes what it was given. */
@@ -73,9 +78,20 @@ export function createLibrary(
     look: (listing, wantsFacts) => lookAt(hub.client, listing, wantsFacts),
   });
   const memoryBytes = () => settings.memoryBytes > 0 ? settings.memoryBytes : availableMemoryBytes();
+  const disk = createDiskBudget({
+    ...{ registry, store, versions, events, clock, metrics: deps.metrics },
+    memory: () => models.cacheStats(),
+    pulling: () => pulls.underWay(),
+    partKeys: () => pulls.partKeys(),
+    sweep: () => sweep(sweeping, {}),
+  }, settings.disk);
+  const makeRoom = async (files: readonly PlannedFile[]) => {
+    if (disk.budget.isOn) await disk.budget.makeRoom(await bytesToCome({ registry, store }, files));
+  };
   const fetcher = new FileFetcher({
     registry,
     store,
+    space: disk.budget,
     downloader,
     decompressBytesMax: settings.decompressBytesMax,
     credential: () => hub.tokens.credential(),
@@ -86,13 +102,15 @@ export function createLibrary(
     downloader,
     transfers,
     versions,
-    hub: new HubOffers({ scans, registry, store, memoryBytes, hub, nowS: () => clock.nowS() }),
+    hub: new HubOffers({ scans, registry, store, makeRoom, memoryBytes, hub, nowS: () => clock.nowS() }),
+    makeRoom,
     events,
     clock,
     limits: settings.limits,
   });
   const uses = new UseRecorder({ registry, clock });
   const jobs = new Jobs(clock, events);
+  const sweeping = { registry, store, partKeys: () => pulls.partKeys(), graceS: settings.gcGraceS };
   const models = createServedModels({
     ...{ registry, store, runtimes: deps.runtimes, events, clock, uses, settings: settings.models },
     metrics: deps.metrics,
@@ -102,6 +120,7 @@ export function createLibrary(
       const offered = scans.stored(model, version)?.document.variants ?? [];
       return offered.length === 0 ? undefined : defaultVariant(offered).name;
     },
+    explainDisk: () => disk.api.explain(),
     ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
   });
   const watched = createWatchedFolders({
@@ -117,7 +136,7 @@ export function createLibrary(
   });
   const remove = (reference: string) => removeReference({ registry, store, versions }, reference);
   const catalog = createCatalog({
-    ...{ registry, store, nowS: () => clock.nowS(), budgetBytes: () => undefined },
+    ...{ registry, store, nowS: () => clock.nowS(), budgetBytes: () => disk.budget.budgetBytes },
     loaded: () => models.cacheStats().cached_models,
     clear: () => jobs.start("clear", false, (job) => clear({ registry, pulls, remove }, job)),
   });
@@ -169,7 +188,8 @@ export function createLibrary(
     scan: async ({ model, revision = DEFAULT_REVISION }) => {
       const scan = await scans.ask(parseModelName(model), parseRevision(revision), true);
       const pullsOf = (...of: Parameters<Pulls["progressOf"]>) => pulls.progressOf(...of);
-      return await manifestView({ registry, store, memoryBytes, pullsOf }, scan, revision);
+      const fitsDisk = (bytes: number) => disk.budget.fits(bytes);
+      return await manifestView({ registry, fitsDisk, memoryBytes, pullsOf }, scan, revision);
     },
     importHubCache: async (request) => {
       const plan = planHubCacheImport(request);
@@ -196,11 +216,7 @@ export function createLibrary(
       jobs.start(
         "gc",
         request.dry_run ?? false,
-        () =>
-          collectGarbage(
-            { registry, store, partKeys: () => pulls.partKeys(), graceS: settings.gcGraceS },
-            request,
-          ),
+        () => collectGarbage({ ...sweeping, budget: disk.budget }, request),
       ),
     listJobs: async () => jobs.list(),
     getJob: async (id) => jobs.get(id),
@@ -217,6 +233,7 @@ export function createLibrary(
     options: models.options,
     watched,
     preloading: preloadSupport({ registry, uses, models }),
+    budget: disk.api,
     hubServing: createHubServing({
       registry,
       info: (model, version) => scans.stored(model, version)?.document.info,
@@ -231,12 +248,14 @@ export function createLibrary(
     scopesOf: (secret) => tokens.scopesOf(secret),
     isOpen: () => tokens.isOpen(),
     resumeInterrupted: () => pulls.resumeInterrupted(),
+    keepBudget: () => disk.start(),
     close: async () => {
       stopping.abort(
         new LarderError("SHUTTING_DOWN", "Cannot finish: larder is stopping", { retryable: true }),
       );
       await Promise.all([pulls.close(), jobs.close(), watched.close()]);
       await transfers.close();
+      await disk.close();
       await models.close();
       await uses.close();
       downloader.close();

@@ -1,5 +1,6 @@
 import type { CacheSettings, CacheStats, Explanation } from "../cache/index.ts";
 import type { ErrorRecord } from "../core/index.ts";
+import type { DiskExplanation } from "./budget-types.ts";
 import type {
   ChatMessage,
   Dtype,
@@ -151,6 +152,11 @@ export interface ReloadView {
   >;
 }
 
+/** Who would leave the memory, and who the disk. */
+export interface CacheExplanation extends Explanation {
+  readonly disk: DiskExplanation;
+}
+
 /** Models in memory, for those who use them. All of it is part of the library of the process that owns the home. */
 export interface Models {
   /** @throws {LarderError} MODEL_NOT_FOUND, VERSION_NOT_FOUND, VARIANT_NOT_FOUND, MODEL_BROKEN, NOT_SUPPORTED. */
@@ -190,7 +196,7 @@ export interface Models {
   /** Keeps policies away from it and its files on disk, or no longer; also after a restart, by the name that was given. */
   setPinned(target: ModelTarget, pinned: boolean): Promise<ServedBy>;
   cacheStats(): CacheStats;
-  explain(target?: ModelTarget): Promise<Explanation>;
+  explain(target?: ModelTarget): Promise<CacheExplanation>;
   configureCache(changes: Partial<CacheSettings>): CacheSettings;
 }
 

@@ -3,7 +3,7 @@ import type { PullRow, PullState, VariantStatus } from "../registry/index.ts";
 import { FALLS_BACK, type HubCandidate, type HubOffer, type HubOffers } from "./hub-offer.ts";
 import { Rate } from "./progress.ts";
 import { PullFiles } from "./pull-files.ts";
-import { isStorable, type PullPlan } from "./pull-plan.ts";
+import { isStorable, type PlannedFile, type PullPlan } from "./pull-plan.ts";
 import type { SharedTransfers } from "./shared-transfers.ts";
 import type { PullView } from "./types.ts";
 import type { VersionWriter } from "./version-writer.ts";
@@ -18,6 +18,8 @@ export interface PullRunDeps {
   readonly transfers: Pick<SharedTransfers, "run">;
   readonly versions: Pick<VersionWriter, "add">;
   readonly hub: HubOffers;
+  /** @throws {LarderError} NO_SPACE when there cannot be room for these files */
+  readonly makeRoom: (files: readonly PlannedFile[]) => Promise<void>;
   readonly events: Events;
   readonly clock: Clock;
 }
@@ -71,8 +73,10 @@ export class PullRun {
   async run(onPlanned: () => Promise<void>): Promise<void> {
     this.#enter("running");
     try {
-      if (this.#plan.hub === undefined) await this.#fetchVersion();
-      else await this.#fetchOffered(await this.deps.hub.offer(this.#plan, this.signal), onPlanned);
+      if (this.#plan.hub === undefined) {
+        await this.deps.makeRoom(this.#plan.files);
+        await this.#fetchVersion();
+      } else await this.#fetchOffered(await this.deps.hub.offer(this.#plan, this.signal), onPlanned);
       this.#enter("done");
     } catch (error) {
       if (this.#stoppedAs !== undefined) this.#enter(this.#stoppedAs);

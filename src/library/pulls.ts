@@ -1,4 +1,13 @@
-import { type Clock, type Events, isLarderError, LarderError, logger, Semaphore } from "../core/index.ts";
+import type { ModelKey } from "../cache/index.ts";
+import {
+  type Clock,
+  type Digest,
+  type Events,
+  isLarderError,
+  LarderError,
+  logger,
+  Semaphore,
+} from "../core/index.ts";
 import type { Downloader } from "../download/index.ts";
 import type { PullRow, PullState, Registry } from "../registry/index.ts";
 import { addressNeeded, badPullState, pullNotFound, shuttingDown } from "./pull-errors.ts";
@@ -53,6 +62,15 @@ export class Pulls {
     // What a run says is newer than its row.
     const known = [...this.#runs.values()].filter(({ state }) => !OVER.has(state)).map(({ plan }) => plan);
     return new Set([...resting, ...known].flatMap((plan) => plan.files.flatMap(partKeysOf)));
+  }
+
+  /** What is queued or running: variants whose version is known, and digests of the files that are wanted. */
+  underWay(): { readonly variants: readonly ModelKey[]; readonly digests: ReadonlySet<Digest> } {
+    const plans = [...this.#active.values()].map(({ plan }) => plan);
+    return {
+      variants: plans.flatMap(({ model, version, variant }) => version ? [{ model, version, variant }] : []),
+      digests: new Set(plans.flatMap(({ files }) => files.flatMap(({ digest }) => digest ?? []))),
+    };
   }
 
   /** Starts a pull, or joins the same one that is under way. */

@@ -1,6 +1,7 @@
-import { type Digest, parseModelRef } from "../core/index.ts";
+import { parseModelRef } from "../core/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
+import { freeBlobs } from "./free-blobs.ts";
 import { findVersion, resolveVersion } from "./names.ts";
 import type { RemoveView } from "./types.ts";
 import type { VersionWriter } from "./version-writer.ts";
@@ -9,7 +10,7 @@ import type { VersionWriter } from "./version-writer.ts";
 export async function removeReference(
   deps: {
     readonly registry: Registry;
-    readonly store: Pick<BlobStore, "remove">;
+    readonly store: Pick<BlobStore, "remove" | "has">;
     readonly versions: Pick<VersionWriter, "remove">;
   },
   reference: string,
@@ -19,23 +20,4 @@ export async function removeReference(
   const version = ref.version === undefined ? undefined : findVersion(deps.registry, ref).version;
   const { versions, orphans } = await deps.versions.remove(ref.model, version);
   return { model: ref.model, versions, bytes_freed: await freeBlobs(deps, orphans) };
-}
-
-/** Frees those that nothing points to. @returns the bytes that were freed */
-export async function freeBlobs(
-  deps: { readonly registry: Registry; readonly store: Pick<BlobStore, "remove"> },
-  digests: readonly Digest[],
-): Promise<number> {
-  let bytesFreed = 0;
-  const freed: Digest[] = [];
-  for (const digest of digests) {
-    // Something may have come to use it meanwhile; a pull in progress holds a pin.
-    if (deps.registry.isReferenced(digest)) continue;
-    const sizeBytes = deps.registry.findBlob(digest)?.sizeBytes ?? 0;
-    if (!await deps.store.remove(digest)) continue;
-    freed.push(digest);
-    bytesFreed += sizeBytes;
-  }
-  await deps.registry.forgetBlobs(freed);
-  return bytesFreed;
 }

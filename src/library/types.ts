@@ -1,5 +1,6 @@
 import type { BestMetric, VersionMetrics } from "../core/index.ts";
 import type { VariantStatus } from "../registry/index.ts";
+import type { DiskBudgetApi } from "./budget-types.ts";
 import type {
   EnsuredVariant,
   HubCacheImportRequest,
@@ -15,6 +16,7 @@ import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
 import type { Watched, WatchedFolders } from "./watched-types.ts";
 
 export type * from "./catalog-types.ts";
+export type * from "./budget-types.ts";
 export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
 export type * from "./model-types.ts";
@@ -229,6 +231,9 @@ export interface LarderApi {
   ): Promise<TokenView>;
   listTokens(): Promise<TokenView[]>;
   removeToken(id: string): Promise<void>;
+
+  /** What models may take of the disk. */
+  readonly budget: DiskBudgetApi;
 
   health(): Promise<HealthView>;
 

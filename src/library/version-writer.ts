@@ -10,7 +10,9 @@ import {
   type VersionMetrics,
 } from "../core/index.ts";
 import { type Registry, toManifest, type VersionFile, type VersionRecord } from "../registry/index.ts";
+import type { ModelKey } from "../cache/index.ts";
 import type { BlobStore } from "../store/index.ts";
+import { withoutVariant } from "./without-variant.ts";
 
 const DERIVED_DIGITS = 12;
 const SOURCES_MAX = 32;
@@ -40,7 +42,7 @@ export class VersionWriter {
   constructor(
     private readonly deps: {
       readonly registry: Registry;
-      readonly store: Pick<BlobStore, "writeManifest" | "removeManifest" | "removeView">;
+      readonly store: Pick<BlobStore, "writeManifest" | "removeManifest" | "removeView" | "trimView">;
       readonly events: Events;
       readonly clock: Clock;
     },
@@ -106,19 +108,60 @@ export class VersionWriter {
     });
   }
 
-  /** Removes the rows, then manifests and views: a crash between them leaves files that the next sweep of a rebuild ignores. */
   async remove(model: string, version?: string): Promise<{ versions: string[]; orphans: Digest[] }> {
     return await this.#locks.run(model, async () => {
       const versions = version === undefined
         ? (this.deps.registry.findModel(model)?.versions ?? []).map((row) => row.version)
         : [version];
-      // The manifest goes first: a rebuild must not bring back what was removed.
-      for (const name of versions) await this.deps.store.removeManifest(model, name);
-      const orphans = await this.deps.registry.removeVersion(model, version);
-      for (const name of versions) await this.deps.store.removeView(model, name);
+      const orphans = await this.#remove(
+        model,
+        versions,
+        () => this.deps.registry.removeVersion(model, version),
+      );
       this.deps.events.emit({ type: "removed", model, ...(version === undefined ? {} : { version }) });
       return { versions, orphans };
     });
+  }
+
+  /**
+   * Takes one variant away, with the files that only it has; with its last variant a version goes. What a user has set for the model
+   * stays: it may come back.
+   *
+   * @param mayGo Asked when nobody else changes the model any more: false keeps it.
+   * @returns Digests that nothing points to any more; undefined when it stayed, or was not there.
+   */
+  async removeVariant(key: ModelKey, mayGo: () => boolean): Promise<Digest[] | undefined> {
+    const { model, version, variant } = key;
+    return await this.#locks.run(model, async () => {
+      const before = this.deps.registry.findVersion(model, version);
+      if (!before?.variants.some(({ name }) => name === variant) || !mayGo()) return undefined;
+      const { record, dropped } = withoutVariant(before, variant);
+      if (record === undefined) {
+        const keepsWishes = { keepsWishes: true };
+        const removing = () => this.deps.registry.removeVersion(model, version, keepsWishes);
+        const orphans = await this.#remove(model, [version], removing);
+        this.deps.events.emit({ type: "removed", model, version });
+        return orphans;
+      }
+      await this.#write(record, this.#aliasesOf(model, version));
+      await this.deps.store.trimView(model, version, dropped.map(({ path }) => path));
+      this.deps.events.emit({ type: "variant", model, version, variant, status: "available" });
+      const digests = new Set(dropped.map(({ digest }) => digest));
+      return [...digests].filter((digest) => !this.deps.registry.isReferenced(digest));
+    });
+  }
+
+  /** Manifests, rows, views: a crash between them leaves views that nobody is sent to. */
+  async #remove(
+    model: string,
+    versions: readonly string[],
+    removeRows: () => Promise<Digest[]>,
+  ): Promise<Digest[]> {
+    // The manifest goes first: a rebuild must not bring back what was removed.
+    for (const name of versions) await this.deps.store.removeManifest(model, name);
+    const orphans = await removeRows();
+    for (const name of versions) await this.deps.store.removeView(model, name);
+    return orphans;
   }
 
   async #moveAlias(model: string, alias: string, version: string): Promise<void> {

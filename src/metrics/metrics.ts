@@ -48,6 +48,12 @@ export class Metrics {
     });
   }
 
+  /** A number that only grows. @returns What adds to it. */
+  count(name: string, help: string): (by: number) => void {
+    const counter = new Counter({ name, help, registers: [this.#registry] });
+    return (by) => counter.inc(by);
+  }
+
   /** Times of one kind of work. @returns What notes one, in seconds. */
   times(name: string, help: string): (seconds: number) => void {
     const histogram = new Histogram({ name, help, buckets: TIME_BUCKETS, registers: [this.#registry] });

@@ -6,6 +6,7 @@ import { larder } from "./harness.ts";
 const VERBS = [
   ...[
     "alias",
+    "budget",
     "clear",
     "doctor",
     "gc",

@@ -272,13 +272,19 @@ test("gc passes dry run and grace on", async () => {
   const done = {
     ...VERIFIED,
     kind: "gc" as const,
-    result: { blobs: 1, parts: 0, bytes_freed: 1024, dry_run: true, digests: [DIGEST] },
+    result: {
+      ...{ blobs: 1, parts: 0, bytes_freed: 1024, dry_run: true, digests: [DIGEST] },
+      evicted: [{ model: "acme/tiny", version: "1", variant: "q4", bytes: 2048, reason: "never used" }],
+    },
   };
   const { stdout } = await larder(["gc", "--dry-run", "--grace", "2h"], {
     api: { gc: (request) => (asked.push(request), Promise.resolve(done)), watchJob: () => sequence(done) },
   });
   expect(asked).toEqual([{ dry_run: true, grace_s: 7200 }]);
-  expect(stdout).toBe(`${DIGEST}\nWould delete 1 blob and 0 partial downloads, 1.0 KiB\n`);
+  expect(stdout).toBe(
+    `${DIGEST}\nacme/tiny@1:q4: 2.0 KiB, never used\nWould delete 1 blob and 0 partial downloads, 1.0 KiB\n` +
+      "Would take 1 variant off the disk to keep its budget, 2.0 KiB\n",
+  );
 });
 
 test("a token's secret is all of stdout, so that a script can take it", async () => {

@@ -54,6 +54,7 @@ export interface TestLibraryOptions {
   readonly connections?: number;
   readonly settings?: Partial<LibrarySettings>;
   readonly models?: Partial<ModelSettings>;
+  readonly disk?: Partial<LibrarySettings["disk"]>;
   /** Endpoints of the hub and its mirrors; none of them answers by default. */
   readonly hub?: readonly string[];
   readonly hubToken?: string;
@@ -108,6 +109,11 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
         ...options.models,
       },
       watched: { home, folders: [], mode: "auto", settleMs: 50 },
+      disk: {
+        ...{ bytesMax: 0, freeMin: 0, policy: "oldest" },
+        incoming: { maxAgeS: Infinity, bytesMax: "100%" },
+        ...options.disk,
+      },
       offline: false,
       version: "test",
       ...options.settings,

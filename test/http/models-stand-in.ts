@@ -1,6 +1,7 @@
-import type { CacheSettings, CacheStats, Explanation } from "../../src/cache/types.ts";
+import type { CacheSettings, CacheStats } from "../../src/cache/types.ts";
 import type {
   BatchPredictView,
+  CacheExplanation,
   InferResult,
   LoadableView,
   ModelMetadataView,
@@ -9,6 +10,7 @@ import type {
   ReloadView,
   ServedBy,
 } from "../../src/library/index.ts";
+import { DISK } from "./budget-stand-in.ts";
 
 export const BY: ServedBy = { model: "iris", version: "2.0.0", variant: "default" };
 export const TIMING = { load: 0, queue: 0, run: 1, total: 1 };
@@ -169,9 +171,17 @@ export class StandInModels implements Models {
     return this.views;
   };
 
-  explain: Models["explain"] = async (target): Promise<Explanation> => {
+  explain: Models["explain"] = async (target): Promise<CacheExplanation> => {
     await this.#note(undefined, "explain", ...(target === undefined ? [] : [target]));
-    return { policy: "lru", estimated_bytes: 0, outcome: "fits", victims: [], order: [], kept: [] };
+    return {
+      policy: "lru",
+      estimated_bytes: 0,
+      outcome: "fits",
+      victims: [],
+      order: [],
+      kept: [],
+      disk: DISK,
+    };
   };
 
   cacheStats(): CacheStats {

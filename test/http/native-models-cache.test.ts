@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { DISK } from "./budget-stand-in.ts";
 import { runningModels, withToken } from "./models-setup.ts";
 import { BY, METADATA, SETTINGS, STATS } from "./models-stand-in.ts";
 import { post, problemOf } from "./setup.ts";
@@ -26,6 +27,7 @@ describe("models in memory", () => {
     victims: [],
     order: [],
     kept: [],
+    disk: DISK,
   };
 
   test.each<[string, string, unknown, unknown[], unknown]>([

@@ -18,6 +18,7 @@ import type {
   TokenView,
 } from "../../src/library/index.ts";
 import { StandInCatalog } from "./catalog-stand-in.ts";
+import { StandInBudget } from "./budget-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
 import { StandInOptions, TUNE_JOB, TUNED } from "./options-stand-in.ts";
 import { StandInWatched } from "./watched-stand-in.ts";
@@ -86,6 +87,7 @@ export class StandInLibrary implements Library {
   readonly catalog = new StandInCatalog();
   readonly options = new StandInOptions(this.calls);
   readonly watched = new StandInWatched((name) => this.#note(name));
+  readonly budget = new StandInBudget(this.calls);
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */

@@ -11,6 +11,7 @@ import type { Metrics } from "../../metrics/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore } from "../../store/index.ts";
+import type { DiskExplanation } from "../budget-types.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
 import type { Jobs } from "../jobs.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
@@ -52,6 +53,7 @@ export interface ServedModelsParts {
   readonly availableBytes: () => number;
   readonly jobs: Pick<Jobs, "start">;
   readonly preferred: (model: string, version: string) => string | undefined;
+  readonly explainDisk: () => Promise<DiskExplanation>;
   readonly ensure: (reference: string, options: { readonly signal?: AbortSignal }) => Promise<EnsuredVariant>;
 }
 
@@ -135,6 +137,7 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
     trials,
     pins,
     activity,
+    explainDisk: parts.explainDisk,
     clock,
     noteRun: noteRun ?? (() => {}),
     noteUse: (key) => uses.noteUse(key),

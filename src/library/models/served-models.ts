@@ -1,10 +1,12 @@
-import type { CacheSettings, CacheStats, Explanation, ModelCache, ModelKey } from "../../cache/index.ts";
+import type { CacheSettings, CacheStats, ModelCache, ModelKey } from "../../cache/index.ts";
 import { type Clock, isLarderError } from "../../core/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { GenerateRun, ModelMetadata, Tensor } from "../../runtimes/index.ts";
+import type { DiskExplanation } from "../budget-types.ts";
 import type {
   BatchPredictRequest,
   BatchPredictView,
+  CacheExplanation,
   CallOptions,
   EmbedAnswer,
   GenerateAnswer,
@@ -39,6 +41,7 @@ export interface ServedModelsDeps {
   readonly ensure: AcquireDeps["ensure"];
   readonly trials: Trials;
   readonly pins: Pick<Pins, "set">;
+  readonly explainDisk: () => Promise<DiskExplanation>;
   /** Told how long each call ran, in seconds. */
   readonly noteRun: (seconds: number) => void;
   readonly activity: Activity;
@@ -170,8 +173,9 @@ export class ServedModels implements Models {
     return this.deps.cache.stats();
   }
 
-  async explain(target?: ModelTarget): Promise<Explanation> {
-    return await this.deps.cache.explain(target && this.keyOf(target));
+  async explain(target?: ModelTarget): Promise<CacheExplanation> {
+    const memory = await this.deps.cache.explain(target && this.keyOf(target));
+    return { ...memory, disk: await this.deps.explainDisk() };
   }
 
   configureCache(changes: Partial<CacheSettings>): CacheSettings {

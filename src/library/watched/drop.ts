@@ -6,7 +6,7 @@ import type { VersionWriter } from "../version-writer.ts";
 
 export interface DropDeps {
   readonly registry: Registry;
-  readonly store: Pick<BlobStore, "remove">;
+  readonly store: Pick<BlobStore, "remove" | "has">;
   readonly versions: Pick<VersionWriter, "remove">;
 }
 

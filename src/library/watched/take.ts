@@ -4,7 +4,7 @@ import type { Registry, VersionFile } from "../../registry/index.ts";
 import type { ModelFile, Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore, ImportMode } from "../../store/index.ts";
 import { readSmallFile } from "../hub-cache-blob.ts";
-import { freeBlobs } from "../remove.ts";
+import { freeBlobs } from "../free-blobs.ts";
 import { deriveVersion, type VersionWriter } from "../version-writer.ts";
 import type { Formats } from "./formats.ts";
 import type { Placed } from "./placing.ts";
@@ -16,7 +16,7 @@ const WEIGHTS = /\.(?:gguf|onnx|safetensors)$/i;
 
 export interface TakeDeps {
   readonly registry: Registry;
-  readonly store: Pick<BlobStore, "importFile" | "pin" | "remove">;
+  readonly store: Pick<BlobStore, "importFile" | "pin" | "remove" | "has">;
   readonly versions: Pick<VersionWriter, "add" | "renew">;
   readonly runtimes: Pick<Runtimes, "inspect">;
   readonly nowS: () => number;
