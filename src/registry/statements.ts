@@ -197,7 +197,12 @@ export const WRITE_SQL = {
     "INSERT INTO usage_hours (model, variant, hour, count) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (model, variant, hour) DO UPDATE SET count = count + ?4",
   forgetHours: "DELETE FROM usage_hours WHERE model = ?1",
   addFollow:
-    "INSERT INTO usage_follows (model, variant, next_model, next_variant, count) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (model, variant, next_model, next_variant) DO UPDATE SET count = count + ?5",
+    "INSERT INTO usage_follows (model, variant, next_model, next_variant, count) VALUES (?1, ?2, ?3, ?4, ?5)",
+  countFollowers: "SELECT count(*) AS count FROM usage_follows WHERE model = ?1 AND variant = ?2",
+  countFollow:
+    "UPDATE usage_follows SET count = count + ?5 WHERE model = ?1 AND variant = ?2 AND next_model = ?3 AND next_variant = ?4",
+  replaceFollow:
+    "UPDATE usage_follows SET next_model = ?3, next_variant = ?4, count = count + ?5 WHERE model = ?1 AND variant = ?2 AND (next_model, next_variant) = (SELECT next_model, next_variant FROM usage_follows WHERE model = ?1 AND variant = ?2 ORDER BY count LIMIT 1)",
   forgetFollows: "DELETE FROM usage_follows WHERE model = ?1",
   putPreload:
     "INSERT INTO preload_queue (reference, priority, origin, added_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (reference) DO UPDATE SET priority = ?2, origin = ?3, added_at = ?4",

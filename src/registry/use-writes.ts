@@ -1,6 +1,9 @@
 import type { VersionRecord } from "./types.ts";
-import type { OptionsRow, PreloadRow, UseReport, WatchedFileRow } from "./use-types.ts";
+import type { FollowUse, OptionsRow, PreloadRow, UseReport, WatchedFileRow } from "./use-types.ts";
 import type { WriteConnection } from "./write-ops.ts";
+
+/** Models that are known to follow one model. */
+const FOLLOWERS_MAX = 64;
 
 /** Writes of how models were used, and of what users want of them. */
 export function useWrites(db: WriteConnection) {
@@ -11,9 +14,7 @@ export function useWrites(db: WriteConnection) {
         db.run("addAccess", model, version, variant, count, usedAtS, loadMs, loadsMs.length);
       }
       for (const { model, variant, hour, count } of hours) db.run("addHour", model, variant, hour, count);
-      for (const { model, variant, nextModel, nextVariant, count } of follows) {
-        db.run("addFollow", model, variant, nextModel, nextVariant, count);
-      }
+      for (const follow of follows) addFollow(db, follow);
     },
     putPreload: (rows: readonly PreloadRow[]): void => {
       for (const { reference, priority, origin, addedAtS } of rows) {
@@ -39,6 +40,17 @@ export function useWrites(db: WriteConnection) {
       db.run("removeWatchedFiles", folder, model, version);
     },
   };
+}
+
+/**
+ * At most {@link FOLLOWERS_MAX} of each: then a new one takes the place of the rarest and its count, so that one that comes often from
+ * now on gets ahead (A. Metwally et al., "Efficient Computation of Frequent and Top-k Elements in Data Streams", 2005).
+ */
+function addFollow(db: WriteConnection, { model, variant, nextModel, nextVariant, count }: FollowUse): void {
+  const pair = [model, variant, nextModel, nextVariant, count] as const;
+  if (db.run("countFollow", ...pair) > 0) return;
+  const followers = db.get<{ count: number }>("countFollowers", model, variant)?.count ?? 0;
+  db.run(followers < FOLLOWERS_MAX ? "addFollow" : "replaceFollow", ...pair);
 }
 
 /**

@@ -100,6 +100,22 @@ test("use goes with its version, and what was set for a model with its last one"
     expect([registry.findOptions("a"), registry.usageHours(), registry.usageFollows()]).toEqual([[], [], []]);
   }));
 
+test("of what follows a model the most frequent are known, and a new one can become one of them", () =>
+  withRegistry(async (registry) => {
+    const follow = (nextModel: string, count: number) => ({
+      ...{ model: "a", variant: "default", nextModel, nextVariant: "default", count },
+    });
+    const others = Array.from({ length: 63 }, (_, index) => follow(`often-${index}`, 10 + index));
+    await registry.recordUses({ ...NOTHING, follows: [...others, follow("rare", 2)] });
+    await registry.recordUses({ ...NOTHING, follows: [follow("often-62", 1), follow("new", 1)] });
+    const known = registry.usageFollows();
+    expect(known).toHaveLength(64);
+    expect(known.at(0)).toEqual(follow("often-62", 73));
+    expect(known.at(-1)).toEqual(follow("new", 3));
+    await registry.recordUses({ ...NOTHING, follows: [{ ...follow("rare", 1), model: "b" }] });
+    expect(registry.usageFollows()).toHaveLength(65);
+  }));
+
 test("uses of what is not here any more bring nothing back", () =>
   withRegistry(async (registry) => {
     const gone = { model: "gone", version: "1", variant: "default", count: 1, usedAtS: 1, loadsMs: [] };
