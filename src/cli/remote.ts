@@ -9,6 +9,8 @@ import type {
   HubTokenView,
   ImportRequest,
   JobView,
+  Listing,
+  ListRequest,
   ManifestView,
   ModelOptionsApi,
   ModelPage,
@@ -29,6 +31,7 @@ import { readNdjson } from "./ndjson.ts";
 import { RemoteCatalog } from "./remote-catalog.ts";
 import type { Preload } from "../preload/index.ts";
 import { RemoteBudget } from "./remote-budget.ts";
+import { RemoteListing } from "./remote-listing.ts";
 import { RemoteModels } from "./remote-models.ts";
 import { RemoteOptions } from "./remote-options.ts";
 import { RemoteWatched } from "./remote-watched.ts";
@@ -53,6 +56,7 @@ class RemoteLarder implements CliApi {
   readonly models: ModelsApi;
   readonly preload: Preload;
   readonly catalog: Catalog;
+  readonly listing: Listing;
   readonly options: ModelOptionsApi;
   readonly watched: Watched;
   readonly budget: DiskBudgetApi;
@@ -63,6 +67,7 @@ class RemoteLarder implements CliApi {
     this.models = new RemoteModels(socketPath);
     this.preload = new RemotePreload(socketPath);
     this.catalog = new RemoteCatalog(socketPath);
+    this.listing = new RemoteListing(socketPath);
     this.options = new RemoteOptions(socketPath);
     this.watched = new RemoteWatched(socketPath);
     this.budget = new RemoteBudget(socketPath);
@@ -106,10 +111,8 @@ class RemoteLarder implements CliApi {
     return this.#json("/api/limits", { method: "PUT", body: limits });
   }
 
-  list(
-    query: { readonly q?: string; readonly limit?: number; readonly cursor?: string },
-  ): Promise<ModelPage> {
-    return this.#json("/api/models/library", { query });
+  list(request: ListRequest): Promise<ModelPage> {
+    return this.listing.list(request);
   }
 
   describe(reference: string): Promise<ModelView> {

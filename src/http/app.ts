@@ -10,6 +10,7 @@ import { budgetRoutes } from "./native/budget.ts";
 import { cacheRoutes, modelMemoryRoutes } from "./native/cache.ts";
 import { healthRoutes } from "./native/health.ts";
 import { jobRoutes } from "./native/jobs.ts";
+import { listingRoutes } from "./native/listing.ts";
 import { modelRoutes } from "./native/models.ts";
 import { optionRoutes } from "./native/options.ts";
 import { preloadRoutes } from "./native/preload.ts";
@@ -45,6 +46,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", cacheRoutes(library.models, allow));
   app.route("/", modelMemoryRoutes(library.models, allow));
   app.route("/", optionRoutes(library.options, allow));
+  app.route("/", listingRoutes(library.listing, allow));
   app.route("/", modelRoutes(library, allow));
   app.route("/", pullRoutes(library, allow, stopped));
   app.route("/", jobRoutes(library, allow, stopped));

@@ -30,6 +30,19 @@ export function checkBody<T extends z.ZodType>(schema: T, body: unknown): z.outp
   throw invalid("BAD_BODY", "body", result.error.issues[0] as Issue | undefined);
 }
 
+/** A query that no validator of a route has read: a key that is given several times has a list. @throws {LarderError} BAD_QUERY */
+export function checkQuery<T extends z.ZodType>(schema: T, query: URLSearchParams): z.output<T> {
+  const given = Object.fromEntries(
+    [...new Set(query.keys())].map((key) => {
+      const [value, ...more] = query.getAll(key);
+      return [key, more.length === 0 ? value : [value, ...more]];
+    }),
+  );
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw invalid("BAD_QUERY", "query", result.error.issues[0] as Issue | undefined);
+}
+
 /** What the validator itself throws on malformed JSON, in our form. */
 export function asLarderError(error: unknown): unknown {
   if (!(error instanceof HTTPException) || error.status !== 400) return error;

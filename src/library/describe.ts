@@ -1,10 +1,7 @@
-import { BEST, LarderError, parseModelName, parseModelRef } from "../core/index.ts";
-import type { ModelListRow, Registry, VersionRow } from "../registry/index.ts";
+import { BEST, LarderError, parseModelRef } from "../core/index.ts";
+import type { Registry, VersionRow } from "../registry/index.ts";
 import { findVersion } from "./names.ts";
-import type { BestView, ModelPage, ModelView, VersionView } from "./types.ts";
-
-const PAGE_DEFAULT = 100;
-export const PAGE_MAX = 1000;
+import type { BestView, ModelView, VersionView } from "./types.ts";
 
 /** A model and one of its versions in full. @throws {LarderError} BAD_REFERENCE, MODEL_NOT_FOUND, VERSION_NOT_FOUND */
 export function describe(registry: Registry, reference: string): ModelView {
@@ -31,33 +28,6 @@ export function describe(registry: Registry, reference: string): ModelView {
 export function describeBest(registry: Registry, model: string): BestView {
   const { version = null, metric = null } = registry.findModel(model)?.best ?? {};
   return { model, alias: BEST, version, metric };
-}
-
-/** One page of the listing in order of name; the cursor is the last name of the page. */
-export function listModels(
-  registry: Registry,
-  query: { readonly q?: string; readonly limit?: number; readonly cursor?: string },
-): ModelPage {
-  const limit = Math.min(Math.max(1, query.limit ?? PAGE_DEFAULT), PAGE_MAX);
-  const search = query.q === undefined ? {} : { q: query.q };
-  const after = query.cursor === undefined ? {} : { after: parseModelName(query.cursor) };
-  const rows = registry.listModels({ ...search, ...after, limit: limit + 1 });
-  const page = rows.slice(0, limit);
-  return {
-    models: page.map(summary),
-    total: registry.countModels(query.q),
-    next_cursor: rows.length > limit ? page.at(-1)?.model ?? null : null,
-  };
-}
-
-function summary(row: ModelListRow): ModelPage["models"][number] {
-  return {
-    model: row.model,
-    version_count: row.versionCount,
-    latest: row.latest,
-    size_bytes: row.sizeBytes,
-    updated_at: row.updatedAtS,
-  };
 }
 
 function versionView(registry: Registry, row: VersionRow): VersionView {

@@ -8,12 +8,12 @@ import {
   parseModelName,
   parseVersionOrAlias,
 } from "../core/index.ts";
-import type { TokenRow } from "../registry/index.ts";
+import type { Registry, TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
 import { defaultVariant, parseRevision } from "../hub/index.ts";
 import { clear, createCatalog } from "./catalog/index.ts";
 import { createDiskBudget } from "./budget/index.ts";
-import { describe, describeBest, listModels } from "./describe.ts";
+import { describe, describeBest } from "./describe.ts";
 import { ensure } from "./ensure.ts";
 import { bytesToCome } from "./fits.ts";
 import { FileFetcher } from "./file-fetcher.ts";
@@ -30,6 +30,7 @@ import { importHubCache, planHubCacheImport } from "./import-hub-cache.ts";
 import { importPath, planImport } from "./import-path.ts";
 import { Jobs } from "./jobs.ts";
 import { availableMemoryBytes } from "./memory.ts";
+import { createListing } from "./listing/index.ts";
 import { resolveVersion } from "./names.ts";
 import { ensurePath } from "./path.ts";
 import { createServedModels } from "./models/index.ts";
@@ -108,24 +109,34 @@ export function createLibrary(
     clock,
     limits: settings.limits,
   });
-  const uses = new UseRecorder({ registry, clock });
   const jobs = new Jobs(clock, events);
   const sweeping = { registry, store, partKeys: () => pulls.partKeys(), graceS: settings.gcGraceS };
+  const recordUses: Registry["recordUses"] = async (report) => {
+    await registry.recordUses(report);
+    listing.noteUses(report);
+  };
+  const uses = new UseRecorder({ registry: { recordUses }, clock });
+  const preferred = (model: string, version: string) => {
+    const offered = scans.stored(model, version)?.document.variants ?? [];
+    return offered.length === 0 ? undefined : defaultVariant(offered).name;
+  };
   const models = createServedModels({
     ...{ registry, store, runtimes: deps.runtimes, events, clock, uses, settings: settings.models },
     metrics: deps.metrics,
     jobs,
     availableBytes: memoryBytes,
-    preferred: (model, version) => {
-      const offered = scans.stored(model, version)?.document.variants ?? [];
-      return offered.length === 0 ? undefined : defaultVariant(offered).name;
-    },
     explainDisk: () => disk.api.explain(),
+    preferred,
     ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
   });
   const watched = createWatchedFolders({
     ...{ registry, store, versions, runtimes: deps.runtimes, clock },
   }, settings.watched);
+  const listing = createListing({
+    ...{ registry, store, pulls, versions, events, clock, preferred, runtimes: deps.runtimes },
+    cacheStats: () => models.cacheStats(),
+    watchedFolders: () => watched.folders(),
+  });
   const quarantine = new Quarantine(deps);
   const repair = new Repair({
     registry,
@@ -164,7 +175,8 @@ export function createLibrary(
     getLimits: async () => pulls.limits,
     setLimits: async (limits) => pulls.setLimits(checkLimits(limits)),
 
-    list: async (query) => listModels(registry, query),
+    listing,
+    list: (request) => listing.list(request),
     describe: async (reference) => describe(registry, reference),
     remove,
     setAlias: async (model, alias, version) => {
@@ -187,6 +199,7 @@ export function createLibrary(
 
     scan: async ({ model, revision = DEFAULT_REVISION }) => {
       const scan = await scans.ask(parseModelName(model), parseRevision(revision), true);
+      listing.noteScan(scan.model);
       const pullsOf = (...of: Parameters<Pulls["progressOf"]>) => pulls.progressOf(...of);
       const fitsDisk = (bytes: number) => disk.budget.fits(bytes);
       return await manifestView({ registry, fitsDisk, memoryBytes, pullsOf }, scan, revision);
@@ -258,6 +271,7 @@ export function createLibrary(
       await disk.close();
       await models.close();
       await uses.close();
+      await listing.close();
       downloader.close();
       await registry.close();
       await store.close();

@@ -43,7 +43,7 @@ export class PullRun {
   constructor(
     readonly id: string,
     plan: PullPlan,
-    private readonly createdAtS: number,
+    readonly createdAtS: number,
     private readonly deps: PullRunDeps,
   ) {
     this.#plan = plan;
@@ -59,6 +59,11 @@ export class PullRun {
 
   get state(): PullState {
     return this.#state;
+  }
+
+  /** Undefined until it is known. */
+  get version(): string | undefined {
+    return this.#version;
   }
 
   get signal(): AbortSignal {

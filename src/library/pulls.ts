@@ -13,6 +13,7 @@ import type { PullRow, PullState, Registry } from "../registry/index.ts";
 import { addressNeeded, badPullState, pullNotFound, shuttingDown } from "./pull-errors.ts";
 import { partKeysOf, planPull, pullIdentity, type PullPlan, transferKey } from "./pull-plan.ts";
 import type { PullProgress } from "./hub-manifest.ts";
+import type { Arrival } from "./listing/index.ts";
 import { rowView } from "./pull-view.ts";
 import { PullRun, type PullRunDeps, RESTING } from "./pull-run.ts";
 import type { SharedTransfers } from "./shared-transfers.ts";
@@ -175,6 +176,18 @@ export class Pulls {
     );
   }
 
+  /** What those of this process that are queued or run will bring. */
+  arrivals(): Arrival[] {
+    const runs = [...this.#active.values()].filter(({ state }) => state === "queued" || state === "running");
+    return runs.map((run) => ({
+      model: run.plan.model,
+      version: run.version,
+      variant: run.plan.variant,
+      sinceS: run.createdAtS,
+      provider: run.plan.hub === undefined ? "url" : "hub",
+    }));
+  }
+
   async #startPlan(plan: PullPlan, id: string): Promise<PullView> {
     if (this.#closing) throw shuttingDown();
     const identity = pullIdentity(plan);
@@ -194,6 +207,7 @@ export class Pulls {
     }
     const work = this.#work(run).finally(() => this.#forget(identity, run));
     this.#working.set(id, work);
+    this.deps.events.emit({ type: "pull", pullId: id });
     return run.view();
   }
 

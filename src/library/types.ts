@@ -9,6 +9,7 @@ import type {
   ScanRequest,
 } from "./hub-types.ts";
 import type { Catalog } from "./catalog-types.ts";
+import type { Listing, ListRequest, ModelPage, ServedListing } from "./listing-types.ts";
 import type { Models } from "./model-types.ts";
 import type { JobView, UpkeepRequest } from "./job-types.ts";
 import type { ModelOptionsApi } from "./options-types.ts";
@@ -19,6 +20,7 @@ export type * from "./catalog-types.ts";
 export type * from "./budget-types.ts";
 export type * from "./hub-types.ts";
 export type * from "./job-types.ts";
+export * from "./listing-types.ts";
 export type * from "./model-types.ts";
 export type * from "./options-types.ts";
 export type * from "./preload-types.ts";
@@ -26,20 +28,6 @@ export type * from "./pull-types.ts";
 export type * from "./watched-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
-
-export interface ModelSummary {
-  readonly model: string;
-  readonly version_count: number;
-  readonly latest: string;
-  readonly size_bytes: number;
-  readonly updated_at: number;
-}
-
-export interface ModelPage {
-  readonly models: readonly ModelSummary[];
-  readonly total: number;
-  readonly next_cursor: string | null;
-}
 
 export interface FileView {
   readonly path: string;
@@ -191,7 +179,8 @@ export interface LarderApi {
   getLimits(): Promise<PullLimits>;
   setLimits(limits: Partial<PullLimits>): Promise<PullLimits>;
 
-  list(query: { readonly q?: string; readonly limit?: number; readonly cursor?: string }): Promise<ModelPage>;
+  /** The same as {@link Listing.list}. */
+  list(request: ListRequest): Promise<ModelPage>;
   describe(reference: string): Promise<ModelView>;
   remove(reference: string): Promise<RemoveView>;
   setAlias(
@@ -243,6 +232,8 @@ export interface LarderApi {
   readonly options: ModelOptionsApi;
   /** Folders that a user fills. */
   readonly watched: Watched;
+  /** The list of models, and the caches that it is answered from. */
+  readonly listing: Listing;
 }
 
 /** What the HTTP listener needs beside {@link LarderApi}. */
@@ -250,6 +241,7 @@ export interface Library extends LarderApi {
   /** Models in memory. */
   readonly models: Models;
   readonly watched: WatchedFolders;
+  readonly listing: ServedListing;
   /**
    * A variant that can be used: at once when it is here, else pulled. Without a variant any that is here will do, the default one
    * first.

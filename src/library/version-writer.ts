@@ -38,6 +38,7 @@ export function deriveVersion(
 /** Makes versions and moves aliases: the manifest first, flushed, then the row. One at a time per model. */
 export class VersionWriter {
   readonly #locks = new KeyedQueue();
+  #changing = 0;
 
   constructor(
     private readonly deps: {
@@ -48,10 +49,15 @@ export class VersionWriter {
     },
   ) {}
 
+  /** Manifests and rows are being changed, and may not be of one state yet. */
+  get isWriting(): boolean {
+    return this.#changing > 0;
+  }
+
   /** @returns The version's name. @throws {LarderError} VERSION_EXISTS when a path of it has other bytes already. */
   async add(added: NewVersion): Promise<string> {
     const version = added.version ?? deriveVersion(added.files);
-    return await this.#locks.run(added.model, async () => {
+    return await this.#change(added.model, async () => {
       const before = this.deps.registry.findVersion(added.model, version);
       const record = before === undefined
         ? firstVariant(added, version, this.deps.clock.nowS())
@@ -65,7 +71,7 @@ export class VersionWriter {
 
   /** The caller has made sure that the version exists. */
   async setAlias(model: string, alias: string, version: string): Promise<void> {
-    await this.#locks.run(model, async () => {
+    await this.#change(model, async () => {
       const record = this.deps.registry.findVersion(model, version);
       if (record === undefined) {
         throw new LarderError(
@@ -81,7 +87,7 @@ export class VersionWriter {
 
   /** Makes a version that is there the newest one: what it was made of has come back. */
   async renew(model: string, version: string): Promise<void> {
-    await this.#locks.run(model, async () => {
+    await this.#change(model, async () => {
       const record = this.deps.registry.findVersion(model, version);
       if (record === undefined) return;
       await this.#write({ ...record, createdAtS: this.deps.clock.nowS() }, this.#aliasesOf(model, version));
@@ -90,7 +96,7 @@ export class VersionWriter {
   }
 
   async removeAlias(model: string, alias: string): Promise<boolean> {
-    return await this.#locks.run(model, async () => {
+    return await this.#change(model, async () => {
       const version = this.deps.registry.findModel(model)?.aliases[alias];
       if (version === undefined) return false;
       await this.deps.registry.removeAlias(model, alias);
@@ -102,14 +108,14 @@ export class VersionWriter {
 
   /** @throws {LarderError} MODEL_NOT_FOUND */
   async setBestMetric(model: string, best: BestMetric | undefined): Promise<void> {
-    await this.#locks.run(model, async () => {
+    await this.#change(model, async () => {
       await this.deps.registry.setBestMetric(model, best);
       this.deps.events.emit({ type: "alias", model, alias: BEST });
     });
   }
 
   async remove(model: string, version?: string): Promise<{ versions: string[]; orphans: Digest[] }> {
-    return await this.#locks.run(model, async () => {
+    return await this.#change(model, async () => {
       const versions = version === undefined
         ? (this.deps.registry.findModel(model)?.versions ?? []).map((row) => row.version)
         : [version];
@@ -132,7 +138,7 @@ export class VersionWriter {
    */
   async removeVariant(key: ModelKey, mayGo: () => boolean): Promise<Digest[] | undefined> {
     const { model, version, variant } = key;
-    return await this.#locks.run(model, async () => {
+    return await this.#change(model, async () => {
       const before = this.deps.registry.findVersion(model, version);
       if (!before?.variants.some(({ name }) => name === variant) || !mayGo()) return undefined;
       const { record, dropped } = withoutVariant(before, variant);
@@ -162,6 +168,15 @@ export class VersionWriter {
     const orphans = await removeRows();
     for (const name of versions) await this.deps.store.removeView(model, name);
     return orphans;
+  }
+
+  async #change<T>(model: string, work: () => Promise<T>): Promise<T> {
+    this.#changing++;
+    try {
+      return await this.#locks.run(model, work);
+    } finally {
+      this.#changing--;
+    }
   }
 
   async #moveAlias(model: string, alias: string, version: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type ByteRange, type Clock, type Digest, LarderError, systemClock } from "../core/index.ts";
 import { BlobReader } from "./blob-reader.ts";
-import type { Home } from "./disk-error.ts";
+import { findEntry, type Home } from "./disk-error.ts";
 import { Flusher } from "./flusher.ts";
 import { HashPool } from "./hash-pool.ts";
 import { HubViews } from "./hub-views.ts";
@@ -215,6 +215,10 @@ class LocalBlobStore implements BlobStore {
 
   removeManifest(model: string, version: string): Promise<void> {
     return this.#manifests.remove(model, version);
+  }
+
+  manifestsModifiedMs(): number {
+    return findEntry(this.layout.manifests)?.mtimeMs ?? 0;
   }
 
   readManifests(): AsyncIterable<unknown> {

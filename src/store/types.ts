@@ -236,6 +236,8 @@ export interface BlobStore {
   /** Durable small JSON documents below `manifests/`. */
   writeManifest(model: string, version: string, manifest: unknown): Promise<void>;
   removeManifest(model: string, version: string): Promise<void>;
+  /** When a model's folder last came or went below `manifests/`, in milliseconds since 1970; 0 when it is not there. */
+  manifestsModifiedMs(): number;
   /** Every readable manifest; unreadable ones are logged and passed over. */
   readManifests(): AsyncIterable<unknown>;
 

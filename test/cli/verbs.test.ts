@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import { LarderError } from "../../src/core/index.ts";
-import type { ImportRequest, LarderApi, ModelView, UpkeepRequest } from "../../src/library/index.ts";
+import type {
+  ImportRequest,
+  LarderApi,
+  ListRequest,
+  ModelSummary,
+  ModelView,
+  UpkeepRequest,
+} from "../../src/library/index.ts";
 import { larder } from "./harness.ts";
 import { sequence, VERIFIED } from "./views.ts";
 
@@ -30,14 +37,57 @@ const IRIS: ModelView = {
   best: { version: "1.2.0", metric: "f1" },
 };
 
+const LISTED: ModelSummary = {
+  model: "a",
+  version_count: 1,
+  latest: "1",
+  size_bytes: 1024,
+  updated_at: 0,
+  provider: "hub",
+  status: "downloaded",
+  capabilities: ["predict"],
+  runtime: "onnx",
+  architecture: null,
+  parameters: null,
+  context_length: null,
+  quantization: null,
+  variants: ["default"],
+  access_count: 0,
+  last_used_at: null,
+  loaded: false,
+  pinned: false,
+};
+
+test("list asks for what its options say, and refuses words that are none", async () => {
+  const asked: ListRequest[] = [];
+  const api: Partial<LarderApi> = {
+    list: (request) => {
+      asked.push(request);
+      return Promise.resolve({ models: [{ ...LISTED, latest: null }], total: 1, next_cursor: null });
+    },
+  };
+  const options = [
+    "--provider",
+    "hub",
+    "--status",
+    "failed",
+    "--capability",
+    "chat",
+    "--sort=-size_bytes",
+    "--quick",
+  ];
+  const { code } = await larder(["list", "phi", "--limit", "7", ...options], { api });
+  expect([code, asked]).toEqual([0, [{
+    ...{ q: "phi", limit: 7, provider: "hub", status: "failed", capability: "chat", sort: "-size_bytes" },
+    quick: true,
+  }]]);
+  for (const option of ["--provider", "--status", "--capability", "--sort"]) {
+    expect((await larder(["list", option, "x"], { api })).code).toBe(2);
+  }
+});
+
 test("list goes through all pages and says how many there are", async () => {
-  const summary = (model: string) => ({
-    model,
-    version_count: 1,
-    latest: "1",
-    size_bytes: 1024,
-    updated_at: 0,
-  });
+  const summary = (model: string) => ({ ...LISTED, model });
   const api: Partial<LarderApi> = {
     list: ({ cursor }) =>
       Promise.resolve(
@@ -50,7 +100,7 @@ test("list goes through all pages and says how many there are", async () => {
     { models: [summary("a"), summary("b")], total: 2 },
   ]);
   expect((await larder(["list"], { api })).stdout).toMatch(
-    /^MODEL {2}LATEST {2}VERSIONS {5}SIZE {2}UPDATED\na {6}1 {14}1 {2}1\.0 KiB .*\nb /,
+    /^MODEL {2}LATEST {2}VERSIONS {5}SIZE {2}STATUS {6}UPDATED\na {6}1 {14}1 {2}1\.0 KiB {2}downloaded .*\nb /,
   );
 });
 

@@ -7,6 +7,7 @@ import type {
   HubTokenView,
   JobView,
   Library,
+  ListRequest,
   ManifestView,
   ModelPage,
   Models,
@@ -19,6 +20,7 @@ import type {
 } from "../../src/library/index.ts";
 import { StandInCatalog } from "./catalog-stand-in.ts";
 import { StandInBudget } from "./budget-stand-in.ts";
+import { StandInListing } from "./listing-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
 import { StandInOptions, TUNE_JOB, TUNED } from "./options-stand-in.ts";
 import { StandInWatched } from "./watched-stand-in.ts";
@@ -85,6 +87,7 @@ export class StandInLibrary implements Library {
   readonly calls: Array<readonly [string, ...unknown[]]> = [];
   readonly models: Models = new StandInModels();
   readonly catalog = new StandInCatalog();
+  readonly listing = new StandInListing((...call) => this.#note(...call));
   readonly options = new StandInOptions(this.calls);
   readonly watched = new StandInWatched((name) => this.#note(name));
   readonly budget = new StandInBudget(this.calls);
@@ -133,9 +136,8 @@ export class StandInLibrary implements Library {
     return { ready: this.healthy, status, reasons: [], version: "0", disk: null, pulls_running: 2 };
   }
 
-  async list(query: unknown): Promise<ModelPage> {
-    this.#note("list", query);
-    return { models: [], total: 0, next_cursor: null };
+  list(request: ListRequest): Promise<ModelPage> {
+    return this.listing.list(request);
   }
 
   async describe(reference: string): Promise<ModelView> {

@@ -15,6 +15,7 @@ import { OPENAI_PREFIX } from "../openai/routes.ts";
 import { NoRouteError, problemResponse } from "../problem.ts";
 import { FILES_PREFIX } from "../target.ts";
 import { FileRoute } from "./files.ts";
+import { LibraryRoute } from "./library.ts";
 import { PredictRoute } from "./predict.ts";
 
 export interface NativeOptions {
@@ -31,11 +32,13 @@ export interface NativeOptions {
 }
 
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE"]);
-const QUIET = /^\/(?:api\/files|api\/v1\/(?:batch_)?predict|health|metrics|v2\/(?:health|models))\b/;
+const QUIET =
+  /^\/(?:api\/files|api\/models\/library|api\/v1\/(?:batch_)?predict|health|metrics|v2\/(?:health|models))\b/;
 
 /** Larder's own API, and beside it the protocols that have paths of their own. */
 export class NativeDialect implements Dialect {
   readonly #files: FileRoute;
+  readonly #models: LibraryRoute;
   readonly #predict: PredictRoute;
   readonly #kserve: KserveRoutes;
   readonly #app: Hono<HttpEnv>;
@@ -45,6 +48,7 @@ export class NativeDialect implements Dialect {
     const access = new AccessGuard({ library, host: config.host });
     const bodies = new InferBodies(config.inferBodyBytesMax);
     this.#files = new FileRoute({ library, access, metrics });
+    this.#models = new LibraryRoute({ listing: library.listing, access });
     this.#predict = new PredictRoute({ models: library.models, access, bodies });
     this.#kserve = new KserveRoutes({ library, access, bodies });
     this.#app = createApp({ library, serving, preload, access, metrics, bodyBytesMax, stopped });
@@ -52,6 +56,7 @@ export class NativeDialect implements Dialect {
 
   answer(request: Request, path: string, exchange: Exchange): Response | Promise<Response> {
     if (path.startsWith(FILES_PREFIX)) return this.#files.answer(request, path, exchange);
+    if (LibraryRoute.has(path)) return this.#models.answer(request, exchange);
     if (PredictRoute.has(path)) return this.#predict.answer(request, path, exchange);
     if (isKservePath(path)) return this.#kserve.answer(request, path, exchange);
     // Hono would answer a TRACE or an OPTIONS through a route for all methods; there is none, but nothing here may echo.

@@ -13,7 +13,6 @@ import {
   bestBody,
   hubCacheBody,
   importBody,
-  listQuery,
   modelOrPathQuery,
   modelQuery,
   scanBody,
@@ -22,7 +21,6 @@ import { withoutUndefined } from "./without-undefined.ts";
 
 type Models = Pick<
   LarderApi,
-  | "list"
   | "scan"
   | "pull"
   | "describe"
@@ -38,9 +36,6 @@ type Models = Pick<
 /** Names hold slashes, so what follows `/api/models/` is read from the address as it came, not by the router. */
 export function modelRoutes(library: Models, allow: Allow): Hono<HttpEnv> {
   return new Hono<HttpEnv>()
-    .get("/api/models/library", allow("read"), queryOf(listQuery), async (c) => {
-      return c.json(await library.list(withoutUndefined(c.req.valid("query"))));
-    })
     .post("/api/models/download", allow("pull"), jsonBody(pullBody), async (c) => {
       return c.json(await library.pull(pullRequest(c.req.valid("json"))), 202);
     })

@@ -13,7 +13,7 @@ import {
 import { SCOPES } from "../../library/index.ts";
 
 const LIST_MAX = 1000;
-const LIST_DEFAULT = 100;
+export const LIST_DEFAULT = 100;
 const MIRRORS_MAX = 32;
 const ALIASES_MAX = 32;
 const TARGETS_MAX = 1000;
@@ -115,13 +115,7 @@ export const limit = z.string("given once").transform((text, context) => {
   return z.NEVER;
 });
 
-const text = z.string("given once").max(300, "at most 300 characters");
-
-export const listQuery = z.strictObject({
-  q: text.optional(),
-  limit: limit.default(LIST_DEFAULT),
-  cursor: text.optional(),
-});
+export const text = z.string("given once").max(300, "at most 300 characters");
 
 export const pullsQuery = z.strictObject({
   limit: limit.default(LIST_DEFAULT),

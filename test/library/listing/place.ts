@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import type { CacheStats } from "../../../src/cache/index.ts";
+import { LocalEvents } from "../../../src/core/index.ts";
+import type { HeaderFacts } from "../../../src/library/listing/description.ts";
+import type { Arrival } from "../../../src/library/listing/index.ts";
+import { ModelListing } from "../../../src/library/listing/listing.ts";
+import type { ListRequest, ModelPage } from "../../../src/library/index.ts";
+import { openRegistry, type Registry } from "../../../src/registry/index.ts";
+import { FakeClock } from "../../helpers/fake-clock.ts";
+import { tempFolder } from "../../helpers/temp-folder.ts";
+import { type FileSpec, versionOf } from "../../registry/fixtures.ts";
+
+export type CachedModel = CacheStats["cached_models"][number];
+
+export const NO_FACTS: HeaderFacts = {
+  ...{ runtime: "mapped", capabilities: ["files"], architecture: null, parameters: null },
+  ...{ contextLength: null, quantization: null },
+};
+
+/** A list over a real registry, with everything beside it in the test's hands. */
+export interface ListingPlace extends AsyncDisposable {
+  readonly listing: ModelListing;
+  readonly registry: Registry;
+  readonly path: string;
+  readonly clock: FakeClock;
+  readonly events: LocalEvents;
+  readonly facts: Map<string, HeaderFacts>;
+  readonly pulls: Arrival[];
+  /** Names of models that are in memory. */
+  readonly loaded: Set<string>;
+  readonly outside: { manifestsMs: number; isWriting: boolean; watched: string[] };
+  /** Looks at everything so far. */
+  readonly looks: () => number;
+  names(request?: ListRequest): Promise<string[]>;
+  list(request?: ListRequest): Promise<ModelPage>;
+  /** Writes a version and tells of it, as the library does. */
+  put(model: string, version?: string, files?: readonly FileSpec[], createdAtS?: number): Promise<void>;
+}
+
+export async function listingPlace(seed: (path: string) => void = () => {}): Promise<ListingPlace> {
+  const folder = await tempFolder();
+  const path = join(folder.path, "registry.sqlite");
+  await (await openRegistry({ path })).close();
+  seed(path);
+  const opened = await openRegistry({ path });
+  let looks = 0;
+  const registry: Registry = {
+    ...opened,
+    listedModels: (page) => {
+      if (page.after === undefined) looks++;
+      return opened.listedModels(page);
+    },
+  };
+  const clock = new FakeClock(1_700_000_000_000);
+  const events = new LocalEvents();
+  const facts = new Map<string, HeaderFacts>();
+  const pulls: Arrival[] = [];
+  const loaded = new Set<string>();
+  const outside = { manifestsMs: 1, isWriting: false, watched: [] as string[] };
+  const listing = new ModelListing({
+    ...{ registry, clock, events },
+    readFacts: ({ model }) => Promise.resolve(facts.get(model) ?? NO_FACTS),
+    cacheStats: () => ({ cached_models: [...loaded].map((model) => ({ model }) as CachedModel), pins: [] }),
+    arrivals: () => pulls,
+    modelOfPull: (id) => id,
+    manifestsModifiedMs: () => outside.manifestsMs,
+    isWriting: () => outside.isWriting,
+    watchedFolders: () => outside.watched,
+  });
+  const list = (request: ListRequest = {}) => listing.list(request);
+  return {
+    ...{ listing, registry, path, clock, events, facts, pulls, loaded, outside, list },
+    looks: () => looks,
+    names: async (request) => (await list(request)).models.map(({ model }) => model),
+    put: async (model, version, files, createdAtS) => {
+      await registry.putVersion(versionOf(model, version ?? "1", files, createdAtS));
+      events.emit({ type: "version", model, version: version ?? "1" });
+    },
+    [Symbol.asyncDispose]: async () => {
+      await listing.close();
+      await opened.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A second process writes the registry's file. */
+export function writeElsewhere(path: string, sql: string): void {
+  const script = `
+    const { Database } = require("bun:sqlite");
+    const db = new Database(${JSON.stringify(path)});
+    db.run(${JSON.stringify(sql)});
+    db.close(true);
+  `;
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "-e", script]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
+}
