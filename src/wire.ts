@@ -45,7 +45,7 @@ import {
 } from "./library/index.ts";
 import { Metrics } from "./metrics/index.ts";
 import { createNetClient, type NetPolicy } from "./net/index.ts";
-import { Preloader } from "./preload/index.ts";
+import { Preloader, WarmRestart } from "./preload/index.ts";
 import {
   inspectRegistry,
   MIGRATIONS,
@@ -114,7 +114,9 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
     if (options.demo) {
       await ensureDemo({ library, folder: join(config.home, "demo"), signal: options.signal });
     }
-    const { hubServing: serving } = library;
+    const { hubServing: serving, models, preloading: support } = library;
+    const warm = new WarmRestart({ models, support, queue: preload.queue, clock: systemClock });
+    warm.restoreSettings();
     const http = await startHttp({ library, serving, preload, config, metrics, unixSocket: socketPath });
     const hub = await startHubHttp({ library, serving, config, metrics }).catch(async (error: unknown) => {
       await http.stop();
@@ -123,6 +125,9 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
     library.watched.start();
     preload.start();
     library.keepBudget();
+    const warming = warm.start(config.warmOnStart).catch((error: unknown) => {
+      logger("serve").error("Cannot load again what was loaded: {error}", { error });
+    }).then(() => preload.start());
     library.resumeInterrupted().catch((error: unknown) => {
       if (!isLarderError(error, "SHUTTING_DOWN")) {
         logger("serve").error("Cannot go on with interrupted pulls: {error}", { error });
@@ -133,7 +138,16 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
       hubUrl: hub.url.origin,
       socketPath,
       ...(options.demo ? { demoModel: DEMO_MODEL } : {}),
-      close: () => Promise.all([http.stop(), hub.stop()]).then(() => {}).finally(close),
+      close: async () => {
+        try {
+          await Promise.all([http.stop(), hub.stop(), warming]);
+          // Nothing more is loaded: what is noted now is what is loaded again.
+          await preload.close();
+          await warm.close();
+        } finally {
+          await close();
+        }
+      },
     };
   } catch (error) {
     await close();

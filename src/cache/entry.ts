@@ -60,6 +60,11 @@ export class Entry<M> implements Candidate {
     this.leases++;
   }
 
+  /** Nobody has asked for it: it counts as used before all that somebody asked for, and what was loaded first as used last. */
+  noteUnasked(): void {
+    this.useOrder = -this.loadOrder;
+  }
+
   /** The same as a lease. */
   leaseUnused(): Lease<M> {
     this.hold();

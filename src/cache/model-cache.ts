@@ -234,6 +234,7 @@ class Cache<M> implements ModelCache<M> {
   }
 
   #welcome(job: LoadJob<M>, entry: Entry<M>): void {
+    if (job.isPreload) entry.noteUnasked();
     job.waiters.grant((isPreload) => isPreload ? entry.leaseUnused() : entry.lease());
     this.#shelf.put(entry);
     this.#ledger.loaded(entry);

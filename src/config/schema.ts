@@ -58,6 +58,9 @@ export const configSchema = z.strictObject({
     .describe("where a model runs: a thread of the server, or a process of its own"),
   pullOnUse: yesNo().default(true).describe("pull a model of the hub that is asked for and not here"),
   reloadOnChange: yesNo().default(true).describe("what is loaded follows an alias or latest when it moves"),
+  warmOnStart: yesNo().default(true).describe(
+    "what was loaded when the server stopped is loaded again when it starts",
+  ),
   offline: yesNo().default(false).describe("never ask the hub"),
   watchFolders: list(absolutePath, "absolute paths of folders").default([])
     .describe("folders whose models are taken in as they come, change and go, comma-separated"),

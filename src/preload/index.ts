@@ -9,3 +9,4 @@ export {
   type StrategyName,
 } from "./strategies/index.ts";
 export type * from "./types.ts";
+export { WarmRestart, type WarmRestartDeps } from "./warm-restart.ts";

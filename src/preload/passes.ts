@@ -97,7 +97,7 @@ export class Passes {
     }
   }
 
-  /** What was loaded or failed leaves the queue; what was skipped stays for as long as it may still be loaded. */
+  /** What was loaded or failed leaves the queue. What was skipped stays, unless nobody asked for it by name. */
   async #settle(candidate: Candidate, outcome: Outcome): Promise<void> {
     const { queue, tally } = this.deps;
     const { reference, origin } = candidate;
@@ -111,7 +111,7 @@ export class Passes {
         return await this.#finish(candidate);
       case "skipped":
         if (queue.noteSkip(reference, outcome)) tally.skipped();
-        if (outcome.why === "loaded" || (outcome.why === "absent" && origin === "restart")) {
+        if (outcome.why === "loaded" || (origin === "restart" && outcome.why !== "loading")) {
           await this.#finish(candidate);
         }
     }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { systemClock } from "../../src/core/index.ts";
 import type { PreloadSupport } from "../../src/library/index.ts";
-import { Preloader } from "../../src/preload/index.ts";
+import { Preloader, WarmRestart } from "../../src/preload/index.ts";
 import { openTestLibrary, type TestLibrary, type TestLibraryOptions } from "../helpers/library.ts";
 import { linearOnnx } from "../helpers/onnx-files.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
@@ -9,6 +9,8 @@ import { tempFolder } from "../helpers/temp-folder.ts";
 export interface Preloading extends AsyncDisposable {
   readonly larder: TestLibrary;
   readonly preload: Preloader;
+  /** Notes what is loaded, and queues it in the next process. */
+  readonly warm: WarmRestart;
   /** `model@version:variant` of all that is in memory, in the order of loading. */
   loaded(): string[];
 }
@@ -28,15 +30,24 @@ export async function preloading(
     clock: systemClock,
   });
   await preload.configure({ delay_ms: 0 });
+  const warm = new WarmRestart({
+    models: library.models,
+    support: library.preloading,
+    queue: preload.queue,
+    clock: systemClock,
+  });
+  warm.restoreSettings();
   return {
     larder,
     preload,
+    warm,
     loaded: () =>
       library.models.cacheStats().cached_models.map(({ model, version, variant }) =>
         `${model}@${version}:${variant}`
       ),
     [Symbol.asyncDispose]: async () => {
       await preload.close();
+      await warm.close();
       await larder[Symbol.asyncDispose]();
     },
   };
