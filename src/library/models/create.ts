@@ -1,12 +1,5 @@
 import { type CacheSettings, createModelCache, type ModelCache, type ModelKey } from "../../cache/index.ts";
-import {
-  type Clock,
-  type Events,
-  formatModelRef,
-  isLarderError,
-  type LarderEvent,
-  logger,
-} from "../../core/index.ts";
+import { type Clock, type Events, formatModelRef, isLarderError, logger } from "../../core/index.ts";
 import type { Metrics } from "../../metrics/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Runtimes } from "../../runtimes/index.ts";
@@ -17,8 +10,8 @@ import type { Jobs } from "../jobs.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
 import type { Pressure } from "../preload-types.ts";
 import type { UseRecorder } from "../use/index.ts";
-import type { ModelOptionsApi, TuneRequest } from "../options-types.ts";
-import { KeptOptions, ModelOptions, Pins, Tuner } from "../options/index.ts";
+import type { ModelOptionsApi } from "../options-types.ts";
+import { createModelOptions, KeptOptions, Pins } from "../options/index.ts";
 import { acquireModel } from "./acquire.ts";
 import { Activity } from "./activity.ts";
 import { Aside } from "./aside.ts";
@@ -56,13 +49,6 @@ export interface ServedModelsParts {
   readonly explainDisk: () => Promise<DiskExplanation>;
   readonly ensure: (reference: string, options: { readonly signal?: AbortSignal }) => Promise<EnsuredVariant>;
 }
-
-/** After these a name may stand for something else. */
-const MOVES_NAMES: ReadonlySet<LarderEvent["type"]> = new Set<LarderEvent["type"]>([
-  "version",
-  "alias",
-  "removed",
-]);
 
 export interface MemoryOfModels extends Models {
   /** What users want of each model. */
@@ -145,27 +131,19 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
   const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
   const unsubscribe = events.subscribe((event) => {
     if (event.type === "removed") unloadRemoved(cache, event.model, event.version);
-    if (MOVES_NAMES.has(event.type) && "model" in event) pins.follow(event.model);
   });
-  pins.restore();
-  const options = new ModelOptions({ kept, pins, cache, loader, meantBy });
-  const tuner = new Tuner({
-    options,
-    jobs: parts.jobs,
-    loader,
-    acquire: (target, how) => acquireModel({ cache, candidates, ensure, trials, clock }, target, how),
-    check: meantBy,
-    stats: () => cache.stats(),
-    reserve: (bytes) => aside.take(bytes),
-    activity,
-    clock,
-  });
+  const unfollowPins = pins.keep(events);
   return Object.assign(models, {
-    options: Object.assign(options, { tune: async (request: TuneRequest) => tuner.start(request) }),
+    options: createModelOptions({
+      ...{ kept, pins, cache, loader, meantBy, activity, clock, jobs: parts.jobs },
+      acquire: (target, how) => acquireModel({ cache, candidates, ensure, trials, clock }, target, how),
+      reserve: (bytes) => aside.take(bytes),
+    }),
     pressure: () => ({ memory: cache.waiting, processor: runtimes.waiting }),
     close: async () => {
       unfollow();
       unsubscribe();
+      unfollowPins();
       await cache.close();
       await runtimes.close();
     },

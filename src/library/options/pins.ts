@@ -1,5 +1,5 @@
 import type { ModelCache, ModelKey } from "../../cache/index.ts";
-import { isLarderError, LATEST, parseModelRef } from "../../core/index.ts";
+import { type Events, isLarderError, LATEST, parseModelRef } from "../../core/index.ts";
 import type { OptionsRow, Registry } from "../../registry/index.ts";
 import type { ModelTarget, ServedBy } from "../model-types.ts";
 import { ALL_VARIANTS, type KeptOptions, pinnedVersions, rowOf, valuesOf } from "./kept-options.ts";
@@ -16,9 +16,14 @@ export interface PinsDeps {
 export class Pins {
   constructor(private readonly deps: PinsDeps) {}
 
-  /** After a start. Loads nothing. */
-  restore(): void {
+  /** Pins what is pinned, and goes on with it when names move. Loads nothing. @returns Ends it. */
+  keep(events: Events): () => void {
     for (const model of new Set(this.deps.registry.listPinned().map((row) => row.model))) this.follow(model);
+    return events.subscribe((event) => {
+      if (event.type === "version" || event.type === "alias" || event.type === "removed") {
+        this.follow(event.model);
+      }
+    });
   }
 
   /**
