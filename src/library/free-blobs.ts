@@ -34,5 +34,6 @@ export async function forgetFreed(
   },
   digests: readonly Digest[],
 ): Promise<void> {
-  await registry.forgetBlobs(digests.filter((digest) => !store.has(digest)));
+  const gone = digests.filter((digest) => !store.has(digest));
+  if (gone.length > 0) await registry.forgetBlobs(gone);
 }

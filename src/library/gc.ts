@@ -6,7 +6,10 @@ import { forgetFreed } from "./free-blobs.ts";
 import type { GcResult, UpkeepRequest } from "./types.ts";
 
 export interface SweepDeps {
-  readonly registry: Pick<Registry, "aliveDigests" | "findBlob" | "isReferenced" | "forgetBlobs">;
+  readonly registry: Pick<
+    Registry,
+    "aliveDigests" | "orphanDigests" | "findBlob" | "isReferenced" | "forgetBlobs"
+  >;
   readonly store: Pick<BlobStore, "sweep" | "has">;
   readonly partKeys: () => Set<string>;
   readonly graceS: number;
@@ -37,7 +40,8 @@ export async function sweep(deps: SweepDeps, request: UpkeepRequest): Promise<Om
     dryRun,
   });
   const digests: Digest[] = swept.blobs.map(({ digest }) => digest);
-  if (!dryRun) await forgetFreed(deps, digests);
+  // A process that was killed may have deleted blobs and not come to forget them.
+  if (!dryRun) await forgetFreed(deps, deps.registry.orphanDigests());
   return {
     blobs: swept.blobs.length,
     parts: swept.parts.length,

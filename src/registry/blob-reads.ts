@@ -8,7 +8,14 @@ const SOURCES_MAX = 1000;
 
 type BlobReads = Pick<
   Registry,
-  "findBlob" | "findBlobByGitOid" | "blobsAfter" | "aliveDigests" | "isReferenced" | "sourcesOf" | "namesOf"
+  | "findBlob"
+  | "findBlobByGitOid"
+  | "blobsAfter"
+  | "aliveDigests"
+  | "orphanDigests"
+  | "isReferenced"
+  | "sourcesOf"
+  | "namesOf"
 >;
 
 export function blobReads(db: ReadConnection): BlobReads {
@@ -18,6 +25,7 @@ export function blobReads(db: ReadConnection): BlobReads {
     blobsAfter: (after, limit) =>
       db.all<Stored<BlobRow>>("blobsAfter", after, limit).map((row) => withoutNulls<BlobRow>(row)),
     aliveDigests: () => new Set(db.all<{ digest: string }>("aliveDigests").map((row) => row.digest)),
+    orphanDigests: () => db.all<{ digest: Digest }>("orphanDigests").map((row) => row.digest),
     isReferenced: (digest) => db.get("isReferenced", digest) !== undefined,
     sourcesOf: (digest) => distinctSources(db, digest),
     namesOf: (digest, limit) => db.all("namesOf", digest, limit),

@@ -27,6 +27,7 @@ export const READ_SQL = {
   blobsAfter:
     "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2",
   aliveDigests: "SELECT digest FROM blobs WHERE id IN (SELECT blob_id FROM files)",
+  orphanDigests: "SELECT digest FROM blobs WHERE id NOT IN (SELECT blob_id FROM files)",
   isReferenced: "SELECT 1 FROM blobs JOIN files ON files.blob_id = blobs.id WHERE blobs.digest = ?1 LIMIT 1",
   sourcesOf:
     "SELECT sources.kind, sources.location, sources.encoding FROM blobs JOIN files ON files.blob_id = blobs.id JOIN sources ON sources.file_id = files.id WHERE blobs.digest = ?1 LIMIT ?2",

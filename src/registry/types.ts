@@ -177,6 +177,8 @@ export interface Registry extends UseRegistry, ListingRegistry {
   blobsAfter(after: string, limit: number): BlobRow[];
   /** Digests that a file of some version points to. */
   aliveDigests(): Set<string>;
+  /** Digests of rows that no file points to: of blobs that are on their way in, or were, or whose row outlived them. */
+  orphanDigests(): Digest[];
   isReferenced(digest: Digest): boolean;
   /** Sources of every file with this digest, without duplicates. */
   sourcesOf(digest: Digest): FileSource[];

@@ -10,6 +10,7 @@ const MODELS = 100_000;
 /** Statements that go through a whole table or index on purpose. */
 const MAY_SCAN: Readonly<Record<string, string>> = {
   aliveDigests: "asks for every digest that is in use; walks an index",
+  orphanDigests: "asks for every digest that is not in use; walks an index",
   countMatches: "a part of a name can be anywhere in it; walks the index of names only",
   listTokens: "asks for all tokens",
   listSettings: "asks for all settings",

@@ -321,3 +321,18 @@ testWithBudget(
     expect((await larder.library.budget.explain()).used_bytes).toBeLessThanOrEqual(10 * MIB);
   },
 );
+
+test("gc forgets blobs that a killed process had deleted already, so that they count no more", async () => {
+  await using origin = await startOrigin();
+  await using larder = await openTestLibrary({ disk: { bytesMax: 8 * MIB } });
+  await pull(larder, origin, "a", 2);
+  const lost = digestOf("lost") as never;
+  await larder.registry.recordBlob({ digest: lost, sizeBytes: 5 * MIB });
+  expect((await larder.library.budget.explain()).used_bytes).toBe(7 * MIB);
+  await gc(larder);
+  expect(larder.registry.findBlob(lost)).toBeUndefined();
+  expect((await larder.library.budget.explain()).used_bytes).toBe(2 * MIB);
+  await larder.registry.recordBlob({ digest: lost, sizeBytes: 5 * MIB });
+  await pull(larder, origin, "b", 4);
+  expect(await models(larder)).toEqual(["a", "b"]);
+});
