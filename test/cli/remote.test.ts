@@ -52,6 +52,15 @@ const ROUTES: ReadonlyArray<
   ["GET /api/limits", (api) => api.getLimits()],
   ["PUT /api/limits", (api) => api.setLimits({ pulls_at_once: 2 }), { pulls_at_once: 2 }],
   ["GET /api/models/library?q=a+b%26&limit=10", (api) => api.list({ q: "a b&", limit: 10 })],
+  [
+    "GET /api/models/library?status=failed&quick=true",
+    (api) => api.listing.list({ status: "failed", quick: true }),
+  ],
+  ["POST /api/models/refresh", (api) => api.listing.refresh()],
+  ["GET /api/models/cache-info", (api) => api.listing.cacheInfo()],
+  ["POST /api/models/cache-config", (api) => api.listing.configureCache({ ttl_seconds: 600 }), {
+    ttl_seconds: 600,
+  }],
   ["GET /api/models/acme/tiny%40stable%3AQ4", (api) => api.describe("acme/tiny@stable:Q4")],
   ["DELETE /api/models/acme/tiny%401.0.0", (api) => api.remove("acme/tiny@1.0.0")],
   ["GET /api/models/acme/tiny/path", (api) => api.path("acme/tiny")],
