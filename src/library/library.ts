@@ -135,7 +135,7 @@ export function createLibrary(
   const listing = createListing({
     ...{ registry, store, pulls, versions, events, clock, preferred, runtimes: deps.runtimes },
     cacheStats: () => models.cacheStats(),
-    watchedFolders: () => watched.folders(),
+    watched,
   });
   const quarantine = new Quarantine(deps);
   const repair = new Repair({

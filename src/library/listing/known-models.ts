@@ -2,7 +2,7 @@ import { type Clock, type LarderEvent, logger, parseDigest } from "../../core/in
 import type { Registry } from "../../registry/index.ts";
 import type { Descriptions } from "./descriptions.ts";
 import { HitCount } from "./hit-count.ts";
-import type { Outside, OutsideState } from "./outside.ts";
+import type { Outside, OutsideState, WatchedFiles } from "./outside.ts";
 import type { TimeToLive } from "./time-to-live.ts";
 
 /** After a look at everything has failed in the background. */
@@ -18,6 +18,7 @@ export interface KnownModelsDeps {
   readonly registry: Pick<Registry, "foreignWrites" | "namesOf">;
   /** The model of a pull; undefined when the pull is not known. */
   readonly modelOfPull: (id: string) => string | undefined;
+  readonly watched: WatchedFiles;
   readonly clock: Clock;
 }
 
@@ -39,6 +40,8 @@ export class KnownModels {
   #running: Look | undefined;
   #next: Promise<void> | undefined;
   #retryAtMs = 0;
+  /** Models that were found in watched folders and not taken yet. */
+  #pending: ReadonlySet<string> = new Set();
 
   constructor(deps: KnownModelsDeps) {
     this.#deps = deps;
@@ -60,6 +63,7 @@ export class KnownModels {
    * @param onDisk Whether folders are looked at too.
    */
   ensure(foreignWrites: number, onDisk: boolean): Promise<void> | undefined {
+    this.#followPending();
     if (!this.#holds(foreignWrites, onDisk)) return this.#wait(foreignWrites, onDisk);
     if (this.#isExpired && this.#running === undefined && this.#next === undefined) {
       this.#renew(foreignWrites);
@@ -102,6 +106,15 @@ export class KnownModels {
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#running?.done.catch(() => {});
+  }
+
+  /** Nobody tells of them: they are few, and known without a look at the disk. */
+  #followPending(): void {
+    const pending = new Set(this.#deps.watched.pending().map(({ model }) => model));
+    if (pending.size === 0 && this.#pending.size === 0) return;
+    const before = this.#pending;
+    this.#pending = pending;
+    this.touch(pending.symmetricDifference(before));
   }
 
   get #isExpired(): boolean {
@@ -155,14 +168,17 @@ export class KnownModels {
 
   #look(foreignWrites: number): Promise<void> {
     const outside = this.#deps.outside.now(foreignWrites);
-    const done = this.#lookNow(outside).finally(() => this.#running = undefined);
+    const isChanged = this.#complete !== undefined && this.#complete.outside.watched !== outside.watched;
+    const done = this.#lookNow(outside, isChanged).finally(() => this.#running = undefined);
     this.#running = { outside, done };
     return done;
   }
 
-  async #lookNow(outside: OutsideState): Promise<void> {
-    const { descriptions, clock } = this.#deps;
+  async #lookNow(outside: OutsideState, looksAtFolders: boolean): Promise<void> {
+    const { descriptions, watched, clock } = this.#deps;
     const [atS, atMs] = [clock.nowS(), clock.monotonicMs()];
+    if (looksAtFolders) await watched.lookNow();
+    this.#followPending();
     await descriptions.rebuild(this.#stopping.signal);
     this.#complete = { outside, atS, atMs };
   }

@@ -63,7 +63,7 @@ export class ModelListing implements ServedListing {
   #factChanges = 0;
 
   constructor(deps: ModelListingDeps) {
-    const { registry, events, clock, modelOfPull } = deps;
+    const { registry, events, clock, watched, modelOfPull } = deps;
     this.#deps = deps;
     this.#ttl = new TimeToLive(registry);
     this.#live = new Live(deps);
@@ -75,7 +75,7 @@ export class ModelListing implements ServedListing {
       onUse: () => this.#live.noteUse(),
     });
     this.#known = new KnownModels({
-      ...{ registry, clock, modelOfPull, descriptions: this.#descriptions, ttl: this.#ttl },
+      ...{ registry, clock, watched, modelOfPull, descriptions: this.#descriptions, ttl: this.#ttl },
       outside: new Outside(deps),
     });
     this.#facts = new FactsQueue({

@@ -196,6 +196,27 @@ test("a changed folder is waited for, but not by who wants no disk work", async 
   expect(at.looks()).toBe(4);
 });
 
+test("what is dropped in a watched folder is in the next list, and goes when it is taken or refused", async () => {
+  await using folder = await tempFolder();
+  await using at = await listingPlace();
+  at.outside.watched = [folder.path];
+  await at.put("iris");
+  await at.names();
+  at.outside.dropped.push("fern", "moss");
+  await utimes(folder.path, 1, 1);
+  const arriving = { status: "downloading", provider: "local", version_count: 0 };
+  expect((await at.list()).models).toMatchObject([{ ...arriving, model: "fern" }, {}, {
+    ...arriving,
+    model: "moss",
+  }]);
+  at.outside.pending.splice(1);
+  expect(await at.names({ quick: true })).toEqual(["fern", "iris"]);
+  at.outside.pending.splice(0);
+  await at.put("fern");
+  expect((await at.list()).models).toMatchObject([{ model: "fern", status: "downloaded" }, {}]);
+  expect(at.looks()).toBe(2);
+});
+
 test("what changes all the time is a second late at most, and forgets no answer", async () => {
   await using at = await listingPlace();
   await at.put("iris");

@@ -28,7 +28,14 @@ export interface ListingPlace extends AsyncDisposable {
   readonly pulls: Arrival[];
   /** Names of models that are in memory. */
   readonly loaded: Set<string>;
-  readonly outside: { manifestsMs: number; isWriting: boolean; watched: string[] };
+  readonly outside: {
+    manifestsMs: number;
+    isWriting: boolean;
+    watched: string[];
+    /** Models found in watched folders, and those that are found by the next look. */
+    pending: string[];
+    dropped: string[];
+  };
   /** Looks at everything so far. */
   readonly looks: () => number;
   names(request?: ListRequest): Promise<string[]>;
@@ -56,16 +63,31 @@ export async function listingPlace(seed: (path: string) => void = () => {}): Pro
   const facts = new Map<string, HeaderFacts>();
   const pulls: Arrival[] = [];
   const loaded = new Set<string>();
-  const outside = { manifestsMs: 1, isWriting: false, watched: [] as string[] };
+  const outside = {
+    manifestsMs: 1,
+    isWriting: false,
+    watched: [] as string[],
+    pending: [] as string[],
+    dropped: [] as string[],
+  };
   const listing = new ModelListing({
     ...{ registry, clock, events },
     readFacts: ({ model }) => Promise.resolve(facts.get(model) ?? NO_FACTS),
     cacheStats: () => ({ cached_models: [...loaded].map((model) => ({ model }) as CachedModel), pins: [] }),
-    arrivals: () => pulls,
+    arrivals: () => [
+      ...pulls,
+      ...outside.pending.map((model): Arrival => ({
+        ...{ model, version: undefined, variant: "default", sinceS: 90, provider: "local" },
+      })),
+    ],
     modelOfPull: (id) => id,
     manifestsModifiedMs: () => outside.manifestsMs,
     isWriting: () => outside.isWriting,
-    watchedFolders: () => outside.watched,
+    watched: {
+      folders: () => outside.watched,
+      pending: () => outside.pending.map((model) => ({ model })),
+      lookNow: () => Promise.resolve(outside.pending.push(...outside.dropped.splice(0))),
+    },
   });
   const list = (request: ListRequest = {}) => listing.list(request);
   return {
