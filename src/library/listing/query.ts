@@ -58,7 +58,9 @@ export function isListed(query: ListingQuery, description: Description): boolean
 
 /** `quick=true&sort=-size_bytes&…`, for people too: it is shown. */
 function keyOf(parts: Readonly<Record<string, string | number | boolean | undefined>>): string {
-  const given = Object.entries(parts).filter(([, value]) => value !== undefined && value !== "");
+  const given = Object.entries(parts).filter(([, value]) =>
+    value !== undefined && value !== "" && value !== false
+  );
   return given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join("&");
 }
 
