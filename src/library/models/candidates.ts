@@ -1,4 +1,4 @@
-import { DEFAULT_VARIANT, LarderError, LATEST } from "../../core/index.ts";
+import { DEFAULT_VARIANT, isLarderError, LarderError, LATEST } from "../../core/index.ts";
 import type { ModelKey } from "../../cache/index.ts";
 import type { Registry, VersionRow } from "../../registry/index.ts";
 import type { ModelTarget } from "../model-types.ts";
@@ -16,13 +16,17 @@ export interface FallbackRules {
   readonly variants: boolean;
 }
 
+/** A name that was used, and what it stood for then. */
+interface Named {
+  readonly target: ModelTarget;
+  readonly keys: readonly ModelKey[];
+}
+
 /** Turns what a client calls a model into keys to try, the one asked for first. Remembered until the registry changes. */
 export class Candidates {
-  #known = new Map<string, readonly ModelKey[]>();
+  #known = new Map<string, Named>();
   /** What names stood for before the registry changed. */
-  #before = new Map<string, readonly ModelKey[]>();
-  /** Models that were meant by a name that moves: `latest`, or an alias. */
-  readonly #moving = new Set<string>();
+  #before = new Map<string, Named>();
   #generation = -1;
 
   constructor(
@@ -41,17 +45,14 @@ export class Candidates {
    */
   of(target: ModelTarget): readonly ModelKey[] {
     this.#lookForChanges();
-    const name = `${target.model}\n${target.version ?? ""}\n${target.variant ?? ""}`;
+    const name = nameOf(target);
     const known = this.#known.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.keys;
     const keys = this.meantBy(target);
-    const [before] = this.#before.get(name) ?? [];
-    const [now] = keys;
-    const hasMoved = before !== undefined && now !== undefined && before.version !== now.version;
-    if (hasMoved && this.#isThere(before) && this.isLoaded(before) && !this.isLoaded(now)) {
-      return [before, ...keys];
-    }
-    this.#known.set(name, keys);
+    const before = this.#before.get(name);
+    const served = before && hasMoved(before, keys) ? this.#servedBy(before) : undefined;
+    if (served !== undefined && keys[0] !== undefined && !this.isLoaded(keys[0])) return [served, ...keys];
+    this.#known.set(name, { target, keys });
     return keys;
   }
 
@@ -60,16 +61,53 @@ export class Candidates {
     return this.#find(target);
   }
 
-  /** A reload has been tried: from now on names of this model stand for what they mean, and what cannot be loaded falls back. */
-  settle(model: string): void {
-    for (const known of [this.#before, this.#known]) {
-      for (const name of known.keys()) if (name.startsWith(`${model}\n`)) known.delete(name);
+  /** Names under which this loaded model has been used; those that have come to stand for another one first. */
+  namesOf({ model, version, variant }: ModelKey): readonly { target: ModelTarget; hasMoved: boolean }[] {
+    this.#lookForChanges();
+    const names = this.#namesOf(model).filter((named) => {
+      const served = this.#servedBy(named);
+      return served?.version === version && served.variant === variant;
+    });
+    return names.map((named) => ({ target: named.target, hasMoved: hasMoved(named, this.#now(named)) }))
+      .sort((a, b) => Number(b.hasMoved) - Number(a.hasMoved));
+  }
+
+  /**
+   * A reload has been tried: from now on names stand for what they mean, and what cannot be loaded falls back.
+   *
+   * @param target Default every name of the model.
+   */
+  settle(model: string, target?: ModelTarget): void {
+    for (const named of this.#namesOf(model)) {
+      const name = nameOf(named.target);
+      if (target !== undefined && name !== nameOf(target)) continue;
+      const keys = this.#now(named);
+      this.#before.delete(name);
+      this.#known.delete(name);
+      if (keys.length > 0) this.#known.set(name, { target: named.target, keys });
+    }
+  }
+
+  #namesOf(model: string): Named[] {
+    const names = new Map([...this.#before, ...this.#known]);
+    return [...names.values()].filter(({ target }) => target.model === model);
+  }
+
+  /** Empty when it stands for nothing any more. */
+  #now({ target }: Named): readonly ModelKey[] {
+    try {
+      return this.meantBy(target);
+    } catch (error) {
+      if (isLarderError(error)) return [];
+      throw error;
     }
   }
 
   /** What was removed is gone by name at once, loaded or not. */
-  #isThere({ model, version }: ModelKey): boolean {
-    return this.registry.findVersion(model, version) !== undefined;
+  #servedBy({ keys }: Named): ModelKey | undefined {
+    return keys.find((key) =>
+      this.registry.findVersion(key.model, key.version) !== undefined && this.isLoaded(key)
+    );
   }
 
   #lookForChanges(): void {
@@ -81,16 +119,10 @@ export class Candidates {
     this.#generation = generation;
   }
 
-  /** Whether a model is used under a name that may come to stand for another version. */
-  isMoving(key: ModelKey): boolean {
-    return this.#moving.has(nameOf(key));
-  }
-
   #find({ model, version = LATEST, variant }: ModelTarget): readonly ModelKey[] {
     const resolved = resolveVersion(this.registry, model, version);
     const first = this.#keysOf(model, resolved, variant);
     if (first.length === 0) throw variantNotFound(model, resolved, variant);
-    if (version !== resolved && first[0] !== undefined) this.#moving.add(nameOf(first[0]));
     const { versions, variants } = this.rules();
     const own = variants || variant === undefined ? first : first.slice(0, 1);
     // A version that was named is that version: nothing else is.
@@ -126,8 +158,12 @@ export class Candidates {
   }
 }
 
-function nameOf({ model, version, variant }: ModelKey): string {
+function nameOf({ model, version = "", variant = "" }: ModelTarget): string {
   return `${model}\n${version}\n${variant}`;
+}
+
+function hasMoved({ keys: [before] }: Named, [now]: readonly ModelKey[]): boolean {
+  return before !== undefined && now !== undefined && before.version !== now.version;
 }
 
 function sizeOf(row: VersionRow, variant: string): number {

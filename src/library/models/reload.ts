@@ -1,5 +1,5 @@
 import type { ModelCache, ModelKey } from "../../cache/index.ts";
-import { type Clock, isLarderError, LarderError } from "../../core/index.ts";
+import { type Clock, isLarderError, LarderError, LATEST } from "../../core/index.ts";
 import type { CallOptions, ModelTarget, ReloadRequest, ReloadView } from "../model-types.ts";
 import type { Candidates } from "./candidates.ts";
 import { rowsFrom, tensorFrom } from "./json-tensors.ts";
@@ -14,7 +14,7 @@ export interface ReloadDeps {
 }
 
 export interface ReloadOptions extends CallOptions {
-  /** Leaves alone what its name still stands for. */
+  /** Only what a name that has moved serves still; it stays in memory when another name stands for it. */
   readonly onlyMoved?: boolean;
 }
 
@@ -29,18 +29,20 @@ export async function reloadModels(
 ): Promise<ReloadView> {
   const reloaded: Array<ReloadView["reloaded"][number]> = [];
   const failed: Array<ReloadView["failed"][number]> = [];
-  for (const { from, asked } of plan(deps, request)) {
+  for (const { from, asked, isKept } of onlyMoved ? planMoved(deps, request) : plan(deps, request)) {
     const startMs = deps.clock.monotonicMs();
     let to = from;
     try {
       to = deps.candidates.meantBy(asked)[0] ?? from;
-      if (onlyMoved && from.version === to.version) continue;
-      await deps.cache.replace(from, to, {
-        ...options,
-        ...(request.probe === undefined
-          ? {}
-          : { check: (model, signal) => tryOut(model, request.probe, signal) }),
-      });
+      if (isKept) (await deps.cache.acquire(to, options)).release();
+      else {
+        await deps.cache.replace(from, to, {
+          ...options,
+          ...(request.probe === undefined
+            ? {}
+            : { check: (model, signal) => tryOut(model, request.probe, signal) }),
+        });
+      }
       deps.trials.begin(from, to);
       const ms = Math.round(deps.clock.monotonicMs() - startMs);
       reloaded.push({ model: to.model, from: from.version, to: to.version, variant: to.variant, ms });
@@ -49,7 +51,7 @@ export async function reloadModels(
       const { model, version, variant } = to;
       failed.push({ model, version, variant, error: reasonOf(error).toRecord() });
     } finally {
-      deps.candidates.settle(to.model);
+      deps.candidates.settle(to.model, onlyMoved ? asked : undefined);
     }
   }
   return { reloaded, failed };
@@ -59,24 +61,43 @@ interface Planned {
   readonly from: ModelKey;
   /** What should be there instead. */
   readonly asked: ModelTarget;
+  /** The one before stays beside it. */
+  readonly isKept?: boolean;
+}
+
+/** What is loaded under a name that stands for another version by now. */
+function planMoved({ cache, candidates }: ReloadDeps, request: ReloadRequest): Planned[] {
+  return loadedOf(cache, request).flatMap((from) => {
+    const names = candidates.namesOf(from);
+    const isKept = names.some(({ hasMoved }) => !hasMoved);
+    return names.filter(({ hasMoved }) => hasMoved).map(({ target }) => ({ from, asked: target, isKept }));
+  });
 }
 
 /** What of the cache is meant; a model that is not loaded is loaded. */
-function plan({ cache, candidates }: ReloadDeps, { model, version, variant }: ReloadRequest): Planned[] {
-  const loaded = cache.stats().cached_models.filter((one) =>
-    one.state === "loaded" && one.model === (model ?? one.model) && one.variant === (variant ?? one.variant)
-  );
+function plan({ cache, candidates }: ReloadDeps, request: ReloadRequest): Planned[] {
+  const { model, version, variant } = request;
+  const loaded = loadedOf(cache, request);
   const named = version === undefined ? {} : { version };
   if (loaded.length === 0 && model !== undefined) {
     const asked = { model, ...named, ...(variant === undefined ? {} : { variant }) };
     return candidates.meantBy(asked).slice(0, 1).map((from) => ({ from, asked }));
   }
-  return loaded.map((one) => {
-    const from = { model: one.model, version: one.version, variant: one.variant };
+  return loaded.map((from) => {
     // What was asked for by its very version goes on being that version.
-    const stays = version === undefined && !candidates.isMoving(from) ? { version: one.version } : named;
-    return { from, asked: { model: one.model, ...stays, variant: one.variant } };
+    const [name] = candidates.namesOf(from);
+    const own = { version: name === undefined ? from.version : name.target.version ?? LATEST };
+    return { from, asked: { model: from.model, ...own, ...named, variant: from.variant } };
   });
+}
+
+function loadedOf(
+  cache: ReloadDeps["cache"],
+  { model, variant }: Pick<ReloadRequest, "model" | "variant">,
+): ModelKey[] {
+  return cache.stats().cached_models.filter((one) =>
+    one.state === "loaded" && one.model === (model ?? one.model) && one.variant === (variant ?? one.variant)
+  ).map(({ model, version, variant }) => ({ model, version, variant }));
 }
 
 /** Only what the model makes of the probe without an error is let in. */

@@ -189,6 +189,42 @@ test("when latest moves nobody waits: the version before answers until the new o
   expect(Math.max(...loads)).toBe(0);
 });
 
+test("an alias that moves, also back, is followed, and what another name stands for stays", async () => {
+  await using at = await place();
+  const { library } = at.larder;
+  const { models } = library;
+  for (const version of ["1.0.0", "1.1.0"]) await at.add("acme/linear", version, LINEAR);
+  await library.setAlias("acme/linear", "live", "1.0.0");
+  const ask = (version?: string) =>
+    models.predict({ model: "acme/linear", ...(version && { version }), inputs: [[0, 0, 0, 0]] });
+  const loaded = () => models.cacheStats().cached_models.map(({ version }) => version).toSorted();
+  expect((await ask("live")).version).toBe("1.0.0");
+  for (const to of ["1.1.0", "1.0.0", "1.1.0"]) {
+    await library.setAlias("acme/linear", "live", to);
+    for (let version = ""; version !== to;) {
+      const answer = await ask("live");
+      ({ version } = answer);
+      expect(answer.timing_ms.load).toBe(0);
+    }
+    expect(loaded()).toEqual([to]);
+  }
+  expect((await ask()).version).toBe("1.1.0");
+  await library.setAlias("acme/linear", "live", "1.0.0");
+  await waitUntil(() => loaded().length === 2);
+  expect(loaded()).toEqual(["1.0.0", "1.1.0"]);
+});
+
+test("reload: what an alias stands for is not changed for latest", async () => {
+  await using at = await place();
+  const { library } = at.larder;
+  for (const version of ["1.0.0", "1.1.0"]) await at.add("acme/linear", version, LINEAR);
+  await library.setAlias("acme/linear", "live", "1.0.0");
+  await library.models.predict({ model: "acme/linear", version: "live", inputs: [[0, 0, 0, 0]] });
+  expect(await library.models.reload({ model: "acme/linear" })).toMatchObject({
+    reloaded: [{ from: "1.0.0", to: "1.0.0" }],
+  });
+});
+
 test("what is removed is gone by name at once, and leaves the memory", async () => {
   await using at = await place();
   await at.add("acme/linear", "1.0.0", LINEAR);
