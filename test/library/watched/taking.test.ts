@@ -108,7 +108,7 @@ test("a model without a telling name is known by its content", async () => {
   expect(await world.library().models.metadata({ model: "weights" })).toMatchObject({ runtime: "gguf" });
 });
 
-test("bytes are never shared with a file that its owner may change", async () => {
+test("D25: bytes are never shared with a file that its owner may change", async () => {
   await using world = await openWatchWorld();
   const bytes = linearOnnx();
   await world.put({ "iris.onnx": bytes });
