@@ -64,6 +64,8 @@ export interface WatchedFolders extends Watched {
   folders(): readonly string[];
   /** Of all folders, in order of name. */
   pending(): readonly PendingModelView[];
+  /** Grows whenever what is pending becomes another one. */
+  generation(): number;
   /** Looks where something changed since the last look; for whoever is about to answer. @returns whether there was a change. */
   lookNow(): Promise<boolean>;
   /** Goes on until `close`. */

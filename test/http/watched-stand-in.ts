@@ -48,6 +48,10 @@ export class StandInWatched implements WatchedFolders {
     return [];
   }
 
+  generation(): number {
+    return 0;
+  }
+
   async lookNow(): Promise<boolean> {
     return false;
   }

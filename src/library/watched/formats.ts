@@ -12,15 +12,21 @@ export class Formats {
     { readonly sizeBytes: number; readonly modifiedMs: number; isModel: boolean }
   >();
 
+  /** As {@link hasModel}, where that is known without reading anything. */
+  knownModel(files: readonly FoundFile[]): boolean | undefined {
+    const known = files.map((file) => this.#find(file));
+    return known.includes(true) ? true : known.includes(undefined) ? undefined : false;
+  }
+
   async hasModel(files: readonly FoundFile[]): Promise<boolean> {
     for (const file of files) if (await this.isModel(file)) return true;
     return false;
   }
 
   async isModel(file: FoundFile): Promise<boolean> {
+    const known = this.#find(file);
+    if (known !== undefined) return known;
     const { path, localPath, sizeBytes, modifiedMs } = file;
-    const known = this.#known.get(path);
-    if (known?.sizeBytes === sizeBytes && known.modifiedMs === modifiedMs) return known.isModel;
     try {
       const isModel = await isModelFile({ path, localPath, sizeBytes, sha256: "" });
       this.#known.set(path, { sizeBytes, modifiedMs, isModel });
@@ -29,6 +35,11 @@ export class Formats {
       if (!isLarderError(error)) throw error;
       return PROMISED.test(path);
     }
+  }
+
+  #find({ path, sizeBytes, modifiedMs }: FoundFile): boolean | undefined {
+    const known = this.#known.get(path);
+    return known?.sizeBytes === sizeBytes && known.modifiedMs === modifiedMs ? known.isModel : undefined;
   }
 
   /** Forgets all that are not there any more. */

@@ -41,6 +41,9 @@ export interface LookTools {
   readonly signal: AbortSignal;
 }
 
+/** Between two pauses: a folder may hold thousands of files that are no models, and others want to be answered. */
+const UNITS_AT_ONCE = 250;
+
 /** @throws {LarderError} As {@link walkFolder}. */
 export async function lookAtFolder(tools: LookTools): Promise<Look> {
   const { folder, registry, formats, tracks } = tools;
@@ -83,9 +86,10 @@ async function modelUnits(
 ): Promise<Unit[]> {
   const before = modelsByPath(taken);
   const models: Unit[] = [];
-  for (const unit of units) {
+  for (const [index, unit] of units.entries()) {
+    if (index % UNITS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
     const wasModel = unit.files.some(({ path }) => before.has(path));
-    if (wasModel || await formats.hasModel(unit.files)) models.push(unit);
+    if (wasModel || (formats.knownModel(unit.files) ?? await formats.hasModel(unit.files))) models.push(unit);
   }
   return models;
 }

@@ -1,7 +1,7 @@
 import { LarderError } from "../../core/index.ts";
 import { modelsByPath, type TakenModel } from "./taken.ts";
 import { distinctName } from "./unit-names.ts";
-import type { Unit } from "./units.ts";
+import { ownNameOf, type Unit } from "./units.ts";
 
 /** A unit with the model that it is or will be. */
 export interface Placed {
@@ -47,7 +47,8 @@ export function placeUnits(units: readonly Unit[], options: PlacingOptions): Pla
 
 function keepsName(unit: Unit, prior: string, { keepsNames, localPath }: PlacingOptions): boolean {
   if (unit.named !== undefined) return unit.named === prior;
-  return keepsNames || prior === unit.ownName || prior === distinctName(unit.ownName, localPath(unit));
+  const ownName = ownNameOf(unit);
+  return keepsNames || prior === ownName || prior === distinctName(ownName, localPath(unit));
 }
 
 function freeName(
@@ -61,8 +62,9 @@ function freeName(
     if (isFree(unit.named)) return unit.named;
     refused.push({ path: localPath(unit), error: nameTaken(unit.named) });
   }
-  const distinct = distinctName(unit.ownName, localPath(unit));
-  const name = [unit.ownName, distinct].find(isFree);
+  const ownName = ownNameOf(unit);
+  const distinct = distinctName(ownName, localPath(unit));
+  const name = [ownName, distinct].find(isFree);
   if (name === undefined) refused.push({ path: localPath(unit), error: nameTaken(distinct) });
   return name;
 }

@@ -8,8 +8,6 @@ export interface Unit {
   readonly path: string;
   /** What a list calls it. */
   readonly named?: string;
-  /** What it is called without one. */
-  readonly ownName: string;
   /** The folder from which on its files have their paths in a version; "" or with a slash at its end. */
   readonly base: string;
   /** One at least, in order of path. */
@@ -36,8 +34,10 @@ const ONNX_DATA = /^(.+\.onnx)(?:_data|\.data)(?:[._]\d{1,3})?$/i;
 export function cutUnits(walk: Walk, names: readonly NamedPath[]): Unit[] {
   const left = new Map(walk.files.map((file) => [file.path, file]));
   left.delete(NAME_LIST);
-  const together = new Map(groups(walk.files).flatMap((group) => group.map(({ path }) => [path, group])));
   const units: Unit[] = [];
+  const together = new Map(
+    names.length === 0 ? [] : groups(walk.files).flatMap((group) => group.map(({ path }) => [path, group])),
+  );
   // Longer paths come first: what is named inside of a named folder is taken out of it.
   for (const { model, path } of names.toSorted((a, b) => b.path.length - a.path.length)) {
     const isFile = left.has(path);
@@ -88,7 +88,7 @@ function allIn({ files, folders }: Folder): FoundFile[] {
   return [...files, ...[...folders.values()].flatMap(allIn)].sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
-/** Files of one folder that belong together by their names; what leads a group is first in it. */
+/** Files of one folder that belong together by their names. @param files In order of path; so are groups. */
 function groups(files: readonly FoundFile[]): FoundFile[][] {
   const byLead = new Map<string, FoundFile[]>();
   const paths = new Set(files.map(({ path }) => path));
@@ -98,7 +98,7 @@ function groups(files: readonly FoundFile[]): FoundFile[][] {
     group.push(file);
     byLead.set(lead, group);
   }
-  return [...byLead.values()].map((group) => group.sort((a, b) => a.path < b.path ? -1 : 1));
+  return [...byLead.values()];
 }
 
 function leadOf(path: string, paths: ReadonlySet<string>): string {
@@ -112,7 +112,6 @@ function unitOf(walk: Walk, path: string, base: string, files: readonly FoundFil
   const isFolder = base === `${path}/`;
   return {
     ...{ path, base, files },
-    ownName: namedAfter(isFolder ? path : withoutEnding(path)),
     unfinished: (isFolder ? [base] : files.map((file) => file.path))
       .flatMap((prefix) => withPrefix(walk.unfinished, prefix)),
   };
@@ -128,6 +127,11 @@ function withPrefix(files: readonly FoundFile[], prefix: string): FoundFile[] {
   }
   for (end = start; files[end]?.path.startsWith(prefix);) end++;
   return files.slice(start, end);
+}
+
+/** What a unit is called without a list. */
+export function ownNameOf({ path, base }: Unit): string {
+  return namedAfter(base === `${path}/` ? path : withoutEnding(path));
 }
 
 /** `iris.onnx` is iris, and the first of its shards is what they all are. */

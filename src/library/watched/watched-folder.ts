@@ -19,6 +19,8 @@ const log = logger("watched");
 
 /** Events that come together are one. */
 const GATHER_MS = 50;
+/** Before it is looked whether something changed meanwhile. */
+const TAKES_PER_LOOK = 64;
 /** Between looks that nobody asked for: rarely where the system tells of changes, else often, yet never most of the time. */
 const QUIET_MS = 60_000;
 const OFTEN_MS = 2_000;
@@ -52,6 +54,7 @@ export class WatchedFolder {
   #namesBefore: NameList | undefined;
   #lookedAtS: number | undefined;
   #lookMs = 0;
+  #generation = 0;
   /** An event came since the last look began. */
   #isToldOf = false;
 
@@ -91,7 +94,7 @@ export class WatchedFolder {
     }
   }
 
-  /** Looks once, also for whoever asks meanwhile. @returns whether other models are to be taken now than before. */
+  /** Looks once, also for whoever asks meanwhile. @returns whether what is pending is another one than before. */
   look(): Promise<boolean> {
     return this.#looks.run();
   }
@@ -109,6 +112,11 @@ export class WatchedFolder {
 
   ring(): void {
     this.#bell.ring();
+  }
+
+  /** Grows whenever {@link pending} becomes another one. */
+  get generation(): number {
+    return this.#generation;
   }
 
   pending(): PendingModelView[] {
@@ -133,7 +141,7 @@ export class WatchedFolder {
 
   async #lookOnce(): Promise<boolean> {
     const { clock, folder, home } = this.options;
-    const before = JSON.stringify(this.pending().map(({ model }) => model));
+    const before = JSON.stringify(this.pending());
     const startMs = clock.monotonicMs();
     this.#isToldOf = false;
     try {
@@ -148,7 +156,9 @@ export class WatchedFolder {
     }
     this.#lookedAtS = clock.nowS();
     this.#lookMs = clock.monotonicMs() - startMs;
-    return JSON.stringify(this.pending().map(({ model }) => model)) !== before;
+    const isNew = JSON.stringify(this.pending()) !== before;
+    if (isNew) this.#generation++;
+    return isNew;
   }
 
   #note(look: Look): void {
@@ -182,17 +192,21 @@ export class WatchedFolder {
     this.#events.close();
   }
 
-  /** Does one thing that is due. @returns true when nothing is. */
+  /** Does what is due. @returns true when nothing is. */
   async #tend(): Promise<boolean> {
     await this.look();
     const look = this.#look;
     if (look === undefined) return true;
-    if (await this.#forgetOne(look)) return false;
+    if (await this.#forget(look)) return false;
     await this.#rememberIdentity(look);
-    const next = look.namesAreSure ? look.candidates.find((one) => this.#isDue(one)) : undefined;
-    if (next === undefined) return true;
-    await this.options.takes.run(() => this.#take(next), this.signal);
-    return false;
+    const due = look.namesAreSure ? look.candidates.filter((one) => this.#isDue(one)) : [];
+    const takes = due.slice(0, TAKES_PER_LOOK).map((one) =>
+      this.options.takes.run(() => this.#take(one), this.signal)
+    );
+    // None goes on after its folder is left.
+    await Promise.allSettled(takes);
+    this.signal.throwIfAborted();
+    return due.length === 0;
   }
 
   #isDue({ track }: Candidate): boolean {
@@ -226,24 +240,23 @@ export class WatchedFolder {
     );
   }
 
-  /** One version that is outdated, or one model that is gone. */
-  async #forgetOne(look: Look): Promise<boolean> {
-    const { mode } = this.options;
-    for (const taken of look.taken.values()) {
-      // A file that was linked and then changed in its place has changed the bytes of the version before, too.
-      const [old] = outdated(taken, mode === "hardlink" ? 1 : undefined)
-        .filter(({ version }) => !hasAlias(this.deps, taken.model, version));
-      if (old === undefined) continue;
-      await dropVersion(this.deps, this.folder, { model: taken.model, version: old.version });
-      return true;
+  /** Versions that are outdated, and models that are gone. @returns whether there were any */
+  async #forget(look: Look): Promise<boolean> {
+    // A file that was linked and then changed in its place has changed the bytes of the version before, too.
+    const keptMax = this.options.mode === "hardlink" ? 1 : undefined;
+    const old = [...look.taken.values()].flatMap((taken) =>
+      outdated(taken, keptMax).map(({ version }) => ({ model: taken.model, version }))
+    ).filter(({ model, version }) => !hasAlias(this.deps, model, version));
+    const gone = look.missing.filter((one) => this.#isGone(look, one));
+    for (const { model } of gone) log.info("{model} is gone from {folder}", { model, folder: this.folder });
+    const versions = gone.flatMap((taken) =>
+      taken.versions.map(({ version }) => ({ model: taken.model, version }))
+    );
+    for (const one of [...old, ...versions]) {
+      this.signal.throwIfAborted();
+      await dropVersion(this.deps, this.folder, one);
     }
-    const gone = look.missing.find((one) => this.#isGone(look, one));
-    if (gone === undefined) return false;
-    for (const { version } of gone.versions) {
-      await dropVersion(this.deps, this.folder, { model: gone.model, version });
-    }
-    log.info("{model} is gone with its files in {folder}", { model: gone.model, folder: this.folder });
-    return true;
+    return old.length + versions.length > 0;
   }
 
   /** Files that another model is made of now stay known by the name before until that has been done. */

@@ -11,8 +11,8 @@ const log = logger("watched");
 /** A large folder must not hold up an answer. */
 const LOOK_WAIT_MS = 300;
 const RETRY_MS = 5_000;
-/** Models of all folders that are taken at once: each is read from its disk as fast as that can. */
-const TAKES_AT_ONCE = 1;
+/** Models of all folders that are taken at once: while one is hashed the next one is read. */
+const TAKES_AT_ONCE = 2;
 
 export interface WatchSettings {
   readonly home: string;
@@ -48,10 +48,11 @@ export function createWatchedFolders(
   return {
     folders: () => folders,
     pending: () => all.flatMap((one) => one.pending()).sort(byModel),
+    generation: () => all.reduce((sum, one) => sum + one.generation, 0),
     lookNow: async () => {
       if (all.length === 0) return false;
       const looks = Promise.all(all.map((one) => one.lookIfMoved())).then((news) => news.includes(true));
-      return await inTime(looks, clock);
+      return await inTime(looks.catch(noteFailedLook), clock);
     },
     list: async () => view(),
     scan: async () => {
@@ -81,6 +82,14 @@ async function runSafely(folder: WatchedFolder, clock: Clock, signal: AbortSigna
       await clock.sleep(RETRY_MS, signal).catch(() => {});
     }
   }
+}
+
+/** Whoever is about to answer can do so without it. */
+function noteFailedLook(error: unknown): boolean {
+  if (!isLarderError(error, "SHUTTING_DOWN")) {
+    log.error("Cannot look at the watched folders: {error}", { error });
+  }
+  return false;
 }
 
 /** What was found in time; what comes later is in the next answer. */
