@@ -4,6 +4,7 @@ import { hubBig } from "./hub-big.ts";
 import { hubChunks } from "./hub-chunks.ts";
 import { hubScan } from "./hub-scan.ts";
 import { hubSmall } from "./hub-small.ts";
+import { listing } from "./listing.ts";
 import { loop } from "./loop.ts";
 import { memory } from "./memory.ts";
 import { modelsCold } from "./models-cold.ts";
@@ -38,6 +39,7 @@ export const BENCHES: readonly Bench[] = [
   start,
   cache,
   registry,
+  listing,
   hubScan,
   hubSmall,
   hubBig,

@@ -37,15 +37,24 @@ export class HttpConnection implements Disposable {
   /** @throws {Error} The connection broke. */
   post(path: string, json: string): Promise<HttpAnswer> {
     const head = `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\n`;
-    return new Promise((resolve, reject) => {
-      this.#waiting = { sentMs: performance.now(), resolve, reject };
-      this.#socket.write(`${head}Content-Length: ${Buffer.byteLength(json)}${HEAD_END}${json}`);
-    });
+    return this.#ask(`${head}Content-Length: ${Buffer.byteLength(json)}${HEAD_END}${json}`);
+  }
+
+  /** @throws {Error} The connection broke. */
+  get(path: string): Promise<HttpAnswer> {
+    return this.#ask(`GET ${path} HTTP/1.1\r\nHost: ${this.#host}${HEAD_END}`);
   }
 
   [Symbol.dispose](): void {
     this.#waiting = undefined;
     this.#socket.destroy();
+  }
+
+  #ask(request: string): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { sentMs: performance.now(), resolve, reject };
+      this.#socket.write(request);
+    });
   }
 
   #take(bytes: Buffer): void {
