@@ -38,6 +38,7 @@ export const EXIT_OF: Readonly<Record<ErrorCode, ExitCode>> = {
   CANCELLED: EXIT.failed,
   CONFIG: EXIT.config,
   CORRUPT_SOURCE: EXIT.integrity,
+  DEADLINE_EXCEEDED: EXIT.tryAgain,
   DECOMPRESS_LIMIT: EXIT.failed,
   DIGEST_MISMATCH: EXIT.integrity,
   DNS: EXIT.unavailable,

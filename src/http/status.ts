@@ -23,6 +23,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   CANCELLED: 409,
   CONFIG: 500,
   CORRUPT_SOURCE: 502,
+  DEADLINE_EXCEEDED: 504,
   DECOMPRESS_LIMIT: 422,
   DIGEST_MISMATCH: 422,
   DNS: 502,

@@ -31,7 +31,7 @@ export interface ServedBy {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** At most so long until the model is loaded. */
+  /** At most so long until the answer, its load included. 0 waits for no load and says nothing of the run. */
   readonly deadlineMs?: number;
   /**
    * Nobody has asked for the model yet: it does not count as used, is not pulled, and nothing stands in for it. Nothing is evicted for
@@ -166,7 +166,8 @@ export interface Models {
 
   /**
    * @throws {LarderError} BAD_INPUT naming the input, its dtype and its shape; what loading ends with: MODEL_LOADING (503, with how far
-   * it is), MODEL_QUEUE_FULL, CACHE_FULL, MODEL_TOO_LARGE, MODEL_FAILED, MODEL_SET_ASIDE, MODEL_BROKEN, MODEL_CRASHED.
+   * it is), MODEL_QUEUE_FULL, CACHE_FULL, MODEL_TOO_LARGE, MODEL_FAILED, MODEL_SET_ASIDE, MODEL_BROKEN, MODEL_CRASHED;
+   * DEADLINE_EXCEEDED when it is loaded and its run takes longer than what is left.
    */
   predict(request: PredictRequest, options?: CallOptions): Promise<PredictView>;
   batchPredict(request: BatchPredictRequest, options?: CallOptions): Promise<BatchPredictView>;

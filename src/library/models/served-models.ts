@@ -27,10 +27,11 @@ import type { Activity } from "./activity.ts";
 import { type Acquired, type AcquireDeps, acquireModel } from "./acquire.ts";
 import type { Candidates } from "./candidates.ts";
 import { loadableVersions } from "./loadable.ts";
-import type { LoadedVariant, ModelLoader } from "./model-loader.ts";
+import { labelOf, type LoadedVariant, type ModelLoader } from "./model-loader.ts";
 import { toTensors } from "./named-inputs.ts";
 import { toPrediction } from "./predictions.ts";
 import { reloadModels, type ReloadOptions } from "./reload.ts";
+import { withinDeadline } from "./run-deadline.ts";
 import type { Trials } from "./trials.ts";
 
 export interface ServedModelsDeps {
@@ -72,12 +73,16 @@ export class ServedModels implements Models {
 
   async predict(request: PredictRequest, options: CallOptions = {}): Promise<PredictView> {
     const { inputs, outputs } = request;
-    const { result, by, timing } = await this.#use(request, options, ({ runtime, metadata }) =>
-      runtime.run({
-        kind: "tensors",
-        inputs: toTensors(inputs, metadata),
-        ...(outputs === undefined ? {} : { outputs }),
-      }, options.signal));
+    const { result, by, timing } = await this.#use(
+      request,
+      options,
+      ({ runtime, metadata }, signal) =>
+        runtime.run({
+          kind: "tensors",
+          inputs: toTensors(inputs, metadata),
+          ...(outputs === undefined ? {} : { outputs }),
+        }, signal),
+    );
     return { ...by, ...toPrediction(result.outputs), timing_ms: timing };
   }
 
@@ -85,13 +90,13 @@ export class ServedModels implements Models {
     const { result, by, timing } = await this.#use(
       request,
       options,
-      ({ runtime, metadata }) =>
+      ({ runtime, metadata }, signal) =>
         Promise.all(
           request.requests.map(async ({ inputs, outputs }): Promise<BatchPredictView["results"][number]> => {
             try {
               const run = { kind: "tensors", inputs: toTensors(inputs, metadata) } as const;
               return toPrediction(
-                (await runtime.run(outputs === undefined ? run : { ...run, outputs }, options.signal))
+                (await runtime.run(outputs === undefined ? run : { ...run, outputs }, signal))
                   .outputs,
               );
             } catch (error) {
@@ -114,11 +119,8 @@ export class ServedModels implements Models {
     const { result, by, timing } = await this.#use(
       target,
       options,
-      ({ runtime }) =>
-        runtime.run(
-          { kind: "tensors", inputs, ...(outputs === undefined ? {} : { outputs }) },
-          options.signal,
-        ),
+      ({ runtime }, signal) =>
+        runtime.run({ kind: "tensors", inputs, ...(outputs === undefined ? {} : { outputs }) }, signal),
     );
     return { ...by, outputs: result.outputs, timingMs: timing };
   }
@@ -129,9 +131,9 @@ export class ServedModels implements Models {
     options: Parameters<Models["generate"]>[2] = {},
   ): Promise<GenerateAnswer> {
     const { onText, onServed } = options;
-    const { result, by, timing } = await this.#use(target, options, ({ runtime }, served) => {
+    const { result, by, timing } = await this.#use(target, options, ({ runtime }, signal, served) => {
       onServed?.(served);
-      return runtime.generate({ kind: "generate", ...run }, onText, options.signal);
+      return runtime.generate({ kind: "generate", ...run }, onText, signal);
     });
     return { ...by, ...result, timingMs: timing };
   }
@@ -140,7 +142,7 @@ export class ServedModels implements Models {
     const { result, by, timing } = await this.#use(
       target,
       options,
-      ({ runtime }) => runtime.embed({ kind: "embed", input }, options.signal),
+      ({ runtime }, signal) => runtime.embed({ kind: "embed", input }, signal),
     );
     return { ...by, ...result, timingMs: timing };
   }
@@ -205,7 +207,7 @@ export class ServedModels implements Models {
   async #use<T>(
     target: ModelTarget,
     options: CallOptions,
-    work: (model: LoadedVariant, by: ServedBy) => Promise<T>,
+    work: (model: LoadedVariant, signal: AbortSignal | undefined, by: ServedBy) => Promise<T>,
   ): Promise<{ readonly result: T; readonly by: ServedBy; readonly timing: TimingView }> {
     const { clock } = this.deps;
     const startMs = clock.monotonicMs();
@@ -214,7 +216,11 @@ export class ServedModels implements Models {
     using acquired: Acquired = got instanceof Promise ? await got : got;
     if (options.isPreload !== true) this.deps.noteUse(acquired.lease.key);
     const runMs = clock.monotonicMs();
-    const result = await this.#tried(acquired.lease.key, () => work(acquired.lease.model, acquired.by));
+    const { key, model } = acquired.lease;
+    const { signal, deadlineMs } = options;
+    const deadline = { clock, startMs, deadlineMs, signal, label: () => labelOf(key) };
+    const run = () => withinDeadline(deadline, (until) => work(model, until, acquired.by));
+    const result = await this.#tried(key, run);
     const endMs = clock.monotonicMs();
     this.deps.noteRun((endMs - runMs) / 1000);
     const load = acquired.loadMs;

@@ -12,6 +12,7 @@ const log = logger("models");
 const NOT_THE_MODELS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "BAD_INPUT",
   "CANCELLED",
+  "DEADLINE_EXCEEDED",
   "MODEL_BUSY",
   "NOT_SUPPORTED",
 ]);
