@@ -125,6 +125,7 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
     library.watched.start();
     preload.start();
     library.keepBudget();
+    library.startScrub();
     const warming = warm.start(config.warmOnStart).catch((error: unknown) => {
       logger("serve").error("Cannot load again what was loaded: {error}", { error });
     }).then(() => preload.start());
@@ -256,6 +257,7 @@ function librarySettings(config: Config): LibrarySettings {
       settleMs: config.watchSettleS * 1000,
     },
     disk: diskSettings(config),
+    scrub: { bytesPerS: config.scrubBytesPerS, hours: config.scrubHours, everyS: config.scrubEveryS },
     offline: config.offline,
     version: BUILD.version,
   };

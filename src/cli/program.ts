@@ -23,6 +23,7 @@ import { reload } from "./verbs/reload.ts";
 import { remove } from "./verbs/remove.ts";
 import { repair } from "./verbs/repair.ts";
 import { scan } from "./verbs/scan.ts";
+import { scrub } from "./verbs/scrub.ts";
 import { serve } from "./verbs/serve.ts";
 import { show } from "./verbs/show.ts";
 import { stats } from "./verbs/stats.ts";
@@ -46,6 +47,7 @@ const VERBS: readonly Verb[] = [
     importVerb,
     verify,
     repair,
+    scrub,
     gc,
     clear,
     stats,

@@ -22,6 +22,7 @@ import type {
   PullView,
   RemoveView,
   ScanRequest,
+  ScrubApi,
   TokenView,
   UpkeepRequest,
   Watched,
@@ -36,6 +37,7 @@ import { RemoteModels } from "./remote-models.ts";
 import { RemoteOptions } from "./remote-options.ts";
 import { RemoteWatched } from "./remote-watched.ts";
 import { RemotePreload } from "./remote-preload.ts";
+import { RemoteScrub } from "./remote-scrub.ts";
 import { type Ask, askOwner, isGone, ownerGone } from "./remote-request.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -60,6 +62,7 @@ class RemoteLarder implements CliApi {
   readonly options: ModelOptionsApi;
   readonly watched: Watched;
   readonly budget: DiskBudgetApi;
+  readonly scrub: ScrubApi;
   readonly #socketPath: string;
 
   constructor(socketPath: string) {
@@ -71,6 +74,7 @@ class RemoteLarder implements CliApi {
     this.options = new RemoteOptions(socketPath);
     this.watched = new RemoteWatched(socketPath);
     this.budget = new RemoteBudget(socketPath);
+    this.scrub = new RemoteScrub(socketPath);
   }
 
   /** Over HTTP patterns are `files` too. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DAY_HOURS_ALLOWED, parseDayHours } from "../core/index.ts";
 import { HUB_TOOLS_VARIABLES } from "./hub-tools.ts";
 import { parseHubToken } from "./hub-token.ts";
 import {
@@ -92,6 +93,12 @@ export const configSchema = z.strictObject({
     .describe("a start deletes older partial downloads that no pull will resume"),
   incomingBytesMax: share().default("20%")
     .describe("a start deletes such partial downloads, oldest first, until all take no more than this"),
+  scrubBytesPerS: bytes(0).default(10 * 2 ** 20)
+    .describe("how fast blobs are read through to find damage; 0 switches that off"),
+  scrubHours: text((given) => parseDayHours(given) && given, DAY_HOURS_ALLOWED).default("")
+    .describe("local hours in which that is done, such as 1-5 or 22-6 (default: all day)"),
+  scrubEveryS: seconds(0, 366 * DAY_S).default(7 * DAY_S)
+    .describe("a blob that was read through within so long is passed over"),
   waitS: seconds(0, DAY_S).default(30).describe("how long to wait for a home that another process owns"),
   connectionsMax: integer(1, 1_000_000).default(1024).describe("requests served at once"),
   bodyBytesMax: bytes(1024).default(2 ** 20).describe("limit for the body of a request"),

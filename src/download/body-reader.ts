@@ -1,7 +1,6 @@
-import { type Clock, LarderError, onAbort } from "../core/index.ts";
+import { type Clock, LarderError, onAbort, type RateLimit } from "../core/index.ts";
 import { bodyError, type NetClient, type NetRequest, type NetResponse } from "../net/index.ts";
 import type { ByteReader } from "./byte-reader.ts";
-import type { RateLimit } from "./rate-limit.ts";
 import type { TransferTuning } from "./types.ts";
 import { Watchdog } from "./watchdog.ts";
 

@@ -5,6 +5,7 @@ import {
   LarderError,
   movableBuffers,
   Moved,
+  RateLimit,
   serveWorker,
   sha256,
   systemClock,
@@ -13,7 +14,6 @@ import { createNetClient } from "../net/index.ts";
 import type { ConnectionLimit } from "./lanes.ts";
 import { MemoryPart } from "./memory-part.ts";
 import { PartFile } from "./part-file.ts";
-import { RateLimit } from "./rate-limit.ts";
 import { Transfer, type TransferBegin, type TransferDeps } from "./transfer.ts";
 import type { TransferEvent, TransferJob, TransferResult, TransferSetup } from "./transfer-protocol.ts";
 import { WritebackHint } from "./writeback.ts";

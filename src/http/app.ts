@@ -15,6 +15,7 @@ import { modelRoutes } from "./native/models.ts";
 import { optionRoutes } from "./native/options.ts";
 import { preloadRoutes } from "./native/preload.ts";
 import { pullRoutes } from "./native/pulls.ts";
+import { scrubRoutes } from "./native/scrub.ts";
 import { registryRoutes } from "./native/registry.ts";
 import { tokenRoutes } from "./native/tokens.ts";
 import { watchedRoutes } from "./native/watched.ts";
@@ -52,6 +53,7 @@ export function createApp(parts: AppParts): Hono<HttpEnv> {
   app.route("/", jobRoutes(library, allow, stopped));
   app.route("/", budgetRoutes(library, allow));
   app.route("/", registryRoutes(library.catalog, allow));
+  app.route("/", scrubRoutes(library.scrub, allow));
   app.route("/", tokenRoutes(library, allow));
   app.route("/", watchedRoutes(library.watched, allow));
   app.route("/", openaiRoutes(library.models, routeGuard(access.ignoringForeign())));

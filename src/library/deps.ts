@@ -8,6 +8,7 @@ import type { BlobStore } from "../store/index.ts";
 import type { DiskSettings } from "./budget/index.ts";
 import type { HubTokens } from "./hub-token.ts";
 import type { ModelSettings } from "./models/index.ts";
+import type { ScrubSettings } from "./scrub/index.ts";
 import type { PullLimits } from "./types.ts";
 import type { WatchSettings } from "./watched/index.ts";
 
@@ -24,6 +25,7 @@ export interface LibrarySettings {
   readonly models: ModelSettings;
   readonly watched: WatchSettings;
   readonly disk: DiskSettings;
+  readonly scrub: ScrubSettings;
   /** No hub is ever asked. */
   readonly offline: boolean;
   /** What `/health` calls itself. */

@@ -220,8 +220,9 @@ export class FileFetcher {
     const { chunkDigests, ...blob } = await work;
     const { digest, sizeBytes } = blob;
     try {
+      const { modifiedMs } = this.deps.store.open(digest, sizeBytes);
       await this.deps.registry.recordBlob({
-        ...{ digest, sizeBytes, chunkDigests },
+        ...{ digest, sizeBytes, chunkDigests, modifiedMs },
         ...(gitOid === undefined ? {} : { gitOid }),
       });
       return blob;

@@ -1,7 +1,7 @@
 import { isLarderError, LarderError } from "../core/index.ts";
 import type { Registry } from "../registry/index.ts";
 import type { BlobStore } from "../store/index.ts";
-import type { HealthView } from "./types.ts";
+import type { HealthView, ScrubView } from "./types.ts";
 
 const FREE_BYTES_LOW = 64 * 1024 * 1024;
 
@@ -14,6 +14,7 @@ export async function health(deps: {
   readonly version: string;
   readonly pullsRunning: number;
   readonly watchedProblems: () => readonly string[];
+  readonly scrub: () => ScrubView;
 }): Promise<HealthView> {
   const reasons: Reason[] = [...deps.store.problems()];
   const disk = await deps.store.space().catch((error: unknown) => {
@@ -29,6 +30,8 @@ export async function health(deps: {
   reasons.push(...deps.watchedProblems().map((reason) => ({ part: "watched", reason }) as const));
   const registryFault = readRegistry(deps.registry);
   if (registryFault !== undefined) reasons.push({ part: "registry", reason: registryFault });
+  const scrub = registryFault === undefined ? deps.scrub() : null;
+  if (scrub !== null && scrub.lost > 0) reasons.push({ part: "store", reason: lossOf(scrub) });
   return {
     ready: disk !== undefined && registryFault === undefined,
     status: reasons.length === 0 ? "ok" : "degraded",
@@ -38,7 +41,16 @@ export async function health(deps: {
       ? null
       : { total_bytes: disk.totalBytes, free_bytes: disk.freeBytes, reserved_bytes: disk.reservedBytes },
     pulls_running: deps.pullsRunning,
+    scrub,
   };
+}
+
+/** No names: health has no guard. */
+function lossOf({ lost, state }: ScrubView): string {
+  const what = lost === 1 ? "1 blob is damaged or missing" : `${lost} blobs are damaged or missing`;
+  return state === "running" || state === "waiting"
+    ? `${what}; larder tries to repair what it can, see \`larder scrub\``
+    : `${what}; \`larder repair\` fetches what is bad again`;
 }
 
 function readRegistry(registry: Pick<Registry, "stats">): string | undefined {

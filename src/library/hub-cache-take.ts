@@ -5,6 +5,7 @@ import type { BlobRow, Registry } from "../registry/index.ts";
 import type { BlobStore, ImportedFile, ImportMode } from "../store/index.ts";
 import type { CachedBlob } from "./hub-cache-blob.ts";
 import { badSource, unsafe } from "./hub-cache-skip.ts";
+import { recordImported } from "./record-imported.ts";
 
 /** Read at once: hashing so much holds this thread up for less than a millisecond. */
 const READ_BYTES = 256 * 1024;
@@ -16,7 +17,7 @@ export interface TakenBlob {
 }
 
 export interface TakeDeps {
-  readonly store: Pick<BlobStore, "importFile" | "pin" | "has">;
+  readonly store: Pick<BlobStore, "importFile" | "pin" | "has" | "open">;
   readonly registry: Pick<Registry, "findBlob" | "findBlobByGitOid" | "recordBlob">;
 }
 
@@ -80,14 +81,14 @@ export class BlobTaker implements Disposable {
     signal.throwIfAborted();
     await refuseMoved(blob);
     const expected = await provenDigest(blob, signal);
-    const { digest, sizeBytes, chunkDigests, mode } = await this.#share(blob.localPath, {
+    const imported = await this.#share(blob.localPath, {
       ...(expected === undefined ? {} : { expected }),
       signal,
       onProgress: (bytes) => onProgress(Math.min(bytes, blob.sizeBytes)),
     });
+    const { digest, sizeBytes, mode } = imported;
     this.#unpins.push(this.deps.store.pin(digest));
-    const gitOid = blob.proof.kind === "git" ? { gitOid: blob.proof.gitOid } : {};
-    await this.deps.registry.recordBlob({ digest, sizeBytes, chunkDigests, ...gitOid });
+    await recordImported(this.deps, imported, blob.proof.kind === "git" ? blob.proof.gitOid : undefined);
     return { digest, sizeBytes, mode };
   }
 

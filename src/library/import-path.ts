@@ -17,6 +17,7 @@ import {
 import type { Registry, VersionFile } from "../registry/index.ts";
 import type { BlobStore, ImportedFile } from "../store/index.ts";
 import type { JobContext } from "./jobs.ts";
+import { recordImported } from "./record-imported.ts";
 import type { ImportRequest, ImportView } from "./types.ts";
 import type { VersionWriter } from "./version-writer.ts";
 
@@ -63,7 +64,7 @@ export function planImport(request: ImportRequest): ImportPlan {
 /** Takes a local file, or all regular files of a folder, as one version. */
 export async function importPath(
   deps: {
-    readonly store: Pick<BlobStore, "importFile" | "pin">;
+    readonly store: Pick<BlobStore, "importFile" | "pin" | "open">;
     readonly registry: Pick<Registry, "recordBlob">;
     readonly versions: Pick<VersionWriter, "add">;
   },
@@ -84,8 +85,8 @@ export async function importPath(
         onProgress: (bytes) => job.setDone(doneBytes + bytes),
       });
       unpins.push(deps.store.pin(imported.digest));
-      const { digest, chunkDigests, mode } = imported;
-      await deps.registry.recordBlob({ digest, sizeBytes: imported.sizeBytes, chunkDigests });
+      const { digest, mode } = imported;
+      await recordImported(deps, imported);
       files.push({
         path,
         digest,

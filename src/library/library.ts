@@ -41,7 +41,9 @@ import { Quarantine } from "./quarantine.ts";
 import { removeReference } from "./remove.ts";
 import { Repair } from "./repair.ts";
 import { serveFile } from "./serve-file.ts";
+import { Scrub } from "./scrub/index.ts";
 import { SharedTransfers } from "./shared-transfers.ts";
+import { Soundness } from "./soundness.ts";
 import { Tokens } from "./tokens.ts";
 import type { PlannedFile } from "./pull-plan.ts";
 import type { Library, PullLimits } from "./types.ts";
@@ -63,6 +65,8 @@ export interface OwnedLibrary extends Library {
   ensureFileToken(secret: string): Promise<void>;
   /** Has the disk budget kept while nobody asks for anything: now, and every minute until the library is closed. */
   keepBudget(): void;
+  /** Begins to verify over time. */
+  startScrub(): void;
 }
 
 /** The use cases over the folders below. Close it in every case; it closes what it was given. */
@@ -120,8 +124,28 @@ export function createLibrary(
     const offered = scans.stored(model, version)?.document.variants ?? [];
     return offered.length === 0 ? undefined : defaultVariant(offered).name;
   };
+  const quarantine = new Quarantine(deps);
+  const repair = new Repair({ registry, store, transfers, quarantine, events, offline: settings.offline });
+  const soundness = new Soundness({
+    ...{ registry, store, quarantine, repair, clock },
+    waitMs: settings.repairWaitMs,
+    signal: stopping.signal,
+  });
+  const scrub = new Scrub({
+    ...{ registry, store, quarantine, repair, events, clock, metrics: deps.metrics },
+    settings: settings.scrub,
+  });
   const models = createServedModels({
-    ...{ registry, store, runtimes: deps.runtimes, events, clock, uses, settings: settings.models },
+    ...{
+      registry,
+      store,
+      runtimes: deps.runtimes,
+      events,
+      clock,
+      uses,
+      soundness,
+      settings: settings.models,
+    },
     metrics: deps.metrics,
     jobs,
     availableBytes: memoryBytes,
@@ -137,14 +161,6 @@ export function createLibrary(
     cacheStats: () => models.cacheStats(),
     watched,
   });
-  const quarantine = new Quarantine(deps);
-  const repair = new Repair({
-    registry,
-    store,
-    transfers,
-    quarantine,
-    events,
-  });
   const remove = (reference: string) => removeReference({ registry, store, versions }, reference);
   const catalog = createCatalog({
     ...{ registry, store, nowS: () => clock.nowS(), budgetBytes: () => disk.budget.budgetBytes },
@@ -152,17 +168,7 @@ export function createLibrary(
     clear: () => jobs.start("clear", false, (job) => clear({ registry, pulls, remove }, job)),
   });
   const tokens = new Tokens(registry, clock, options.mirrorTokens);
-  const serving = {
-    registry,
-    store,
-    lookup,
-    uses,
-    clock,
-    repair,
-    quarantine,
-    repairWaitMs: settings.repairWaitMs,
-    signal: stopping.signal,
-  };
+  const serving = { store, lookup, uses, soundness, clock };
 
   return {
     pull: (request) => pulls.start(request),
@@ -195,7 +201,7 @@ export function createLibrary(
       await versions.setBestMetric(name, bestMetricOf(parseMetricName(wanted.metric), wanted.better));
       return describeBest(registry, name);
     },
-    path: (reference, options) => ensurePath({ registry, store, uses }, reference, options),
+    path: (reference, options) => ensurePath({ registry, store, uses, soundness }, reference, options),
 
     scan: async ({ model, revision = DEFAULT_REVISION }) => {
       const scan = await scans.ask(parseModelName(model), parseRevision(revision), true);
@@ -239,6 +245,8 @@ export function createLibrary(
     createToken: (request) => tokens.create(request),
     listTokens: async () => tokens.list(),
     removeToken: (id) => tokens.remove(id),
+    startScrub: () => scrub.start(),
+    scrub,
     ensureFileToken: (secret) => tokens.ensureFileToken(secret),
 
     models,
@@ -255,6 +263,7 @@ export function createLibrary(
       health({
         ...{ registry, store, version: settings.version, pullsRunning: pulls.runningCount },
         watchedProblems: () => watched.problems(),
+        scrub: scrub.view.bind(scrub),
       }),
     hasModel: (model) => lookup.hasModel(model),
     serveFile: (model, versionOrAlias, path) => serveFile(serving, model, versionOrAlias, path),
@@ -266,7 +275,7 @@ export function createLibrary(
       stopping.abort(
         new LarderError("SHUTTING_DOWN", "Cannot finish: larder is stopping", { retryable: true }),
       );
-      await Promise.all([pulls.close(), jobs.close(), watched.close()]);
+      await Promise.all([pulls.close(), jobs.close(), watched.close(), scrub.close()]);
       await transfers.close();
       await disk.close();
       await models.close();

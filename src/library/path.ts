@@ -4,6 +4,7 @@ import type { Registry, VersionRow } from "../registry/index.ts";
 import { type BlobStore, type HubViewFile, viewPath } from "../store/index.ts";
 import { DEFAULT_REVISION, isCommit } from "./hub-plan.ts";
 import { findVersion } from "./names.ts";
+import type { Soundness } from "./soundness.ts";
 import type { PathLayout, PathView } from "./types.ts";
 import { type UsedVariant, usedVariant, type UseRecorder } from "./use/index.ts";
 
@@ -12,6 +13,7 @@ export interface PathDeps {
   readonly store: Pick<BlobStore, "makeView" | "makeHubView">;
   /** What an engine does with the files nobody sees: being asked for them is the use. */
   readonly uses: Pick<UseRecorder, "noteFiles">;
+  readonly soundness: Pick<Soundness, "ensure">;
 }
 
 /**
@@ -29,6 +31,7 @@ export async function ensurePath(
   const ref = parseModelRef(reference);
   const version = findVersion(deps.registry, ref);
   refuseUnsound(deps.registry, version);
+  await deps.soundness.ensure(version.files.map(({ digest }) => digest));
   const made = layout === "hf" ? await makeHubFolder(deps, version) : await makeNamedFolder(deps, version);
   const wanted = ref.variant === undefined
     ? undefined

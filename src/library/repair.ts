@@ -11,16 +11,19 @@ import type { BlobStore } from "../store/index.ts";
 import type { JobContext } from "./jobs.ts";
 import type { PlannedFile } from "./pull-plan.ts";
 import type { Quarantine } from "./quarantine.ts";
+import { recordImported } from "./record-imported.ts";
 import type { SharedTransfers } from "./shared-transfers.ts";
 import { findTargets } from "./targets.ts";
 import type { RepairResult, UpkeepRequest } from "./types.ts";
 
 export interface RepairDeps {
   readonly registry: Registry;
-  readonly store: Pick<BlobStore, "verify" | "importFile">;
+  readonly store: Pick<BlobStore, "verify" | "importFile" | "open">;
   readonly transfers: Pick<SharedTransfers, "run">;
   readonly quarantine: Quarantine;
   readonly events: Events;
+  /** Nothing is fetched: only what was imported can be repaired. */
+  readonly offline: boolean;
 }
 
 interface Repaired {
@@ -64,7 +67,7 @@ export class Repair {
 
   async #repair(row: BlobRow, signal: AbortSignal): Promise<Repaired> {
     const sources = this.deps.registry.sourcesOf(row.digest);
-    const urls = sources.filter(({ kind }) => kind === "url");
+    const urls = this.deps.offline ? [] : sources.filter(({ kind }) => kind === "url");
     const outcome = urls.length > 0
       ? await this.#fetch(row, urls, signal)
       : await this.#importAgain(row, sources, signal);
@@ -100,7 +103,12 @@ export class Repair {
   async #importAgain(row: BlobRow, sources: readonly FileSource[], signal: AbortSignal): Promise<Repaired> {
     for (const { location } of sources) {
       try {
-        await this.deps.store.importFile(location, { mode: "auto", expected: row.digest, signal });
+        const imported = await this.deps.store.importFile(location, {
+          mode: "auto",
+          expected: row.digest,
+          signal,
+        });
+        await recordImported(this.deps, imported);
         return { bytesFetched: 0, chunksFetched: 0 };
       } catch (error) {
         if (!isLarderError(error)) throw error;
@@ -108,9 +116,11 @@ export class Repair {
     }
     throw new LarderError(
       "BLOB_MISSING",
-      `Cannot repair blob ${row.digest}: no source of it is known or still has it`,
+      this.deps.offline
+        ? `Cannot repair blob ${row.digest}: larder is told to stay offline`
+        : `Cannot repair blob ${row.digest}: no source of it is known or still has it`,
       {
-        hint: "Pull or import the model again.",
+        hint: this.deps.offline ? "Start without --offline." : "Pull or import the model again.",
       },
     );
   }

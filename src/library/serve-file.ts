@@ -1,29 +1,21 @@
-import { type Clock, type Digest, isLarderError, LarderError, logger } from "../core/index.ts";
-import type { BlobRow, Registry } from "../registry/index.ts";
-import type { BlobStore } from "../store/index.ts";
+import { type Clock, type Digest, isLarderError, LarderError } from "../core/index.ts";
+import type { LocatedFile } from "../registry/index.ts";
+import type { BlobStore, OpenedBlob } from "../store/index.ts";
 import type { FileLookup, FoundFile } from "./file-lookup.ts";
-import type { Quarantine } from "./quarantine.ts";
-import type { Repair } from "./repair.ts";
+import type { Soundness } from "./soundness.ts";
 import type { ServedFile } from "./types.ts";
 import type { UseRecorder } from "./use/index.ts";
 
-const RETRY_AFTER_S = 5;
 /** How long a file that was found whole on disk is taken to be so: under load the look costs more than the answer. */
 const RECHECK_MS = 100;
-const log = logger("files");
 
 export interface ServeFileDeps {
-  readonly registry: Pick<Registry, "findBlob">;
   readonly lookup: Pick<FileLookup, "find">;
   readonly store: Pick<BlobStore, "open">;
-  readonly repair: Pick<Repair, "blob">;
-  readonly quarantine: Pick<Quarantine, "takeOut">;
+  readonly soundness: Pick<Soundness, "mend">;
   /** Told of every file that is served. */
   readonly uses: Pick<UseRecorder, "noteFiles">;
   readonly clock: Pick<Clock, "monotonicMs">;
-  readonly repairWaitMs: number;
-  /** Ends background repairs when the library closes. */
-  readonly signal: AbortSignal;
 }
 
 /** Finds the bytes of a file by name: at once when they are sound, after a repair when they are not. */
@@ -51,61 +43,34 @@ export function serveFile(
     );
   }
   const immutable = version === versionOrAlias;
-  if (file.state !== "intact") {
-    return afterRepair(deps, file.digest, undefined, { version, immutable, variants });
-  }
+  const opened = file.state === "intact" ? findSound(deps.store, file) : undefined;
+  if (opened === undefined) return afterRepair(deps, file.digest, { version, immutable, variants });
+  found.served = { digest: file.digest, path: opened.path, sizeBytes: opened.sizeBytes, version, immutable };
+  found.servedAtMs = nowMs;
+  deps.uses.noteFiles(variants);
+  return found.served;
+}
+
+/** Undefined when it is not as it was when its bytes were last seen to be right. When nobody noted that, its length has to do. */
+function findSound(
+  store: Pick<BlobStore, "open">,
+  { digest, sizeBytes, modifiedMs }: LocatedFile,
+): OpenedBlob | undefined {
   try {
-    found.served = {
-      digest: file.digest,
-      ...deps.store.open(file.digest, file.sizeBytes),
-      version,
-      immutable,
-    };
-    found.servedAtMs = nowMs;
-    deps.uses.noteFiles(variants);
-    return found.served;
+    const opened = store.open(digest, sizeBytes);
+    return modifiedMs === null || opened.modifiedMs === modifiedMs ? opened : undefined;
   } catch (error) {
     if (!isLarderError(error, "BLOB_MISSING") && !isLarderError(error, "BLOB_DAMAGED")) throw error;
-    const found = error.code === "BLOB_MISSING" ? "missing" : "damaged";
-    return afterRepair(deps, file.digest, found, { version, immutable, variants });
+    return undefined;
   }
 }
 
 async function afterRepair(
   deps: ServeFileDeps,
   digest: Digest,
-  found: "missing" | "damaged" | undefined,
   { variants, ...served }: Pick<ServedFile, "version" | "immutable"> & Pick<FoundFile, "variants">,
 ): Promise<ServedFile> {
-  const blob = deps.registry.findBlob(digest);
-  if (blob === undefined) throw missing(digest);
-  // A wrong length says nothing of single chunks: none of them is taken as good.
-  if (found !== undefined) await deps.quarantine.takeOut(blob, { state: found, badChunks: allChunks(blob) });
-  const repairing = deps.repair.blob(blob, deps.signal).then(() => "repaired" as const);
-  repairing.catch((error: unknown) =>
-    log.warn("cannot repair {digest}: {error}", { digest: blob.digest, error: String(error) })
-  );
-  const outcome = await Promise.race([
-    repairing,
-    Bun.sleep(deps.repairWaitMs).then(() => "waiting" as const),
-  ]);
-  if (outcome === "waiting") {
-    throw new LarderError("BLOB_REPAIRING", `Cannot serve blob ${blob.digest} yet: it is being repaired`, {
-      retryable: true,
-      retryAfterS: RETRY_AFTER_S,
-      hint: "Try again in a few seconds.",
-    });
-  }
+  const { path, sizeBytes } = await deps.soundness.mend(digest);
   deps.uses.noteFiles(variants);
-  return { digest: blob.digest, ...deps.store.open(blob.digest, blob.sizeBytes), ...served };
-}
-
-function allChunks(blob: BlobRow): number[] {
-  return Array.from({ length: (blob.chunkDigests?.byteLength ?? 0) / 32 }, (_, index) => index);
-}
-
-function missing(digest: string): LarderError {
-  return new LarderError("BLOB_MISSING", `Cannot find blob ${digest}`, {
-    hint: "Run `larder repair`, or pull the model again.",
-  });
+  return { digest, path, sizeBytes, ...served };
 }

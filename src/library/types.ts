@@ -15,6 +15,7 @@ import type { JobView, UpkeepRequest } from "./job-types.ts";
 import type { ModelOptionsApi } from "./options-types.ts";
 import type { PullLimits, PullRequest, PullView } from "./pull-types.ts";
 import type { Watched, WatchedFolders } from "./watched-types.ts";
+import type { ScrubApi, ScrubView } from "./scrub-types.ts";
 
 export type * from "./catalog-types.ts";
 export type * from "./budget-types.ts";
@@ -26,6 +27,7 @@ export type * from "./options-types.ts";
 export type * from "./preload-types.ts";
 export type * from "./pull-types.ts";
 export type * from "./watched-types.ts";
+export type * from "./scrub-types.ts";
 
 // The shapes below are what the HTTP API and `--json` show: snake_case keys, Unix seconds, bytes.
 
@@ -150,6 +152,8 @@ export interface HealthView {
     readonly reserved_bytes: number;
   } | null;
   readonly pulls_running: number;
+  /** Null when the registry cannot be read. */
+  readonly scrub: ScrubView | null;
 }
 
 /** A file ready to be sent. */
@@ -224,6 +228,8 @@ export interface LarderApi {
   /** What models may take of the disk. */
   readonly budget: DiskBudgetApi;
 
+  /** Verification over time. */
+  readonly scrub: ScrubApi;
   health(): Promise<HealthView>;
 
   /** Questions about all that is here. */

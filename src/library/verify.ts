@@ -48,10 +48,7 @@ async function note(
 ): Promise<void> {
   const intact = outcomes.filter((outcome) => outcome.state === "intact");
   await deps.registry.setVerified(
-    intact.map(({ digest, chunkDigests }) => ({
-      digest,
-      ...(chunkDigests === undefined ? {} : { chunkDigests }),
-    })),
+    intact,
     deps.nowS(),
   );
   for (const outcome of outcomes) {

@@ -11,6 +11,8 @@ type BlobReads = Pick<
   | "findBlob"
   | "findBlobByGitOid"
   | "blobsAfter"
+  | "lostBlobs"
+  | "isWanted"
   | "aliveDigests"
   | "orphanDigests"
   | "isReferenced"
@@ -24,6 +26,9 @@ export function blobReads(db: ReadConnection): BlobReads {
     findBlobByGitOid: (gitOid) => toBlob(db.get<Stored<BlobRow>>("findBlobByGitOid", gitOid)),
     blobsAfter: (after, limit) =>
       db.all<Stored<BlobRow>>("blobsAfter", after, limit).map((row) => withoutNulls<BlobRow>(row)),
+    lostBlobs: (limit) =>
+      db.all<Stored<BlobRow>>("lostBlobs", limit).map((row) => withoutNulls<BlobRow>(row)),
+    isWanted: (digest) => db.get("isWanted", digest) !== undefined,
     aliveDigests: () => new Set(db.all<{ digest: string }>("aliveDigests").map((row) => row.digest)),
     orphanDigests: () => db.all<{ digest: Digest }>("orphanDigests").map((row) => row.digest),
     isReferenced: (digest) => db.get("isReferenced", digest) !== undefined,

@@ -83,7 +83,7 @@ class Build {
   async #addBlobs(source: RebuildSource): Promise<number> {
     let count = 0;
     for await (const blob of source.blobs()) {
-      this.#ops.recordBlob(blob);
+      this.#ops.recordBlob(blob, 0);
       count++;
     }
     return count;

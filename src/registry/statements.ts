@@ -21,11 +21,16 @@ export const READ_SQL = {
   ...KEPT_SQL,
 
   findBlob:
-    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest = ?1",
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS, modified_ms AS modifiedMs FROM blobs WHERE digest = ?1",
   findBlobByGitOid:
-    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE id = (SELECT blob_id FROM git_oids WHERE oid = ?1)",
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS, modified_ms AS modifiedMs FROM blobs WHERE id = (SELECT blob_id FROM git_oids WHERE oid = ?1)",
   blobsAfter:
-    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2",
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS, modified_ms AS modifiedMs FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2",
+  // Files that are in no variant are wanted by themselves; those of variants as long as one of these is here.
+  lostBlobs:
+    "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS, modified_ms AS modifiedMs FROM blobs WHERE state <> 'intact' AND EXISTS (SELECT 1 FROM files WHERE files.blob_id = blobs.id AND (NOT EXISTS (SELECT 1 FROM variant_files WHERE variant_files.file_id = files.id) OR EXISTS (SELECT 1 FROM variant_files JOIN variants ON variants.id = variant_files.variant_id WHERE variant_files.file_id = files.id AND variants.status = 'downloaded'))) ORDER BY digest LIMIT ?1",
+  isWanted:
+    "SELECT 1 FROM files WHERE files.blob_id = (SELECT id FROM blobs WHERE digest = ?1) AND (NOT EXISTS (SELECT 1 FROM variant_files WHERE variant_files.file_id = files.id) OR EXISTS (SELECT 1 FROM variant_files JOIN variants ON variants.id = variant_files.variant_id WHERE variant_files.file_id = files.id AND variants.status = 'downloaded')) LIMIT 1",
   aliveDigests: "SELECT digest FROM blobs WHERE id IN (SELECT blob_id FROM files)",
   orphanDigests: "SELECT digest FROM blobs WHERE id NOT IN (SELECT blob_id FROM files)",
   isReferenced: "SELECT 1 FROM blobs JOIN files ON files.blob_id = blobs.id WHERE blobs.digest = ?1 LIMIT 1",
@@ -59,7 +64,7 @@ export const READ_SQL = {
   variantsOfVersion:
     "SELECT variants.name, variants.status, files.path FROM variants LEFT JOIN variant_files ON variant_files.variant_id = variants.id LEFT JOIN files ON files.id = variant_files.file_id WHERE variants.version_id = ?1 ORDER BY variants.name, files.path",
   findFile:
-    "SELECT ?3 AS path, digest, size_bytes AS sizeBytes, state FROM blobs WHERE id = (SELECT blob_id FROM files WHERE version_id = (SELECT id FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2) AND path = ?3)",
+    "SELECT ?3 AS path, digest, size_bytes AS sizeBytes, state, modified_ms AS modifiedMs FROM blobs WHERE id = (SELECT blob_id FROM files WHERE version_id = (SELECT id FROM versions WHERE model_id = (SELECT id FROM models WHERE name = ?1) AND name = ?2) AND path = ?3)",
   listModels:
     "SELECT name AS model, version_count AS versionCount, latest, size_bytes AS sizeBytes, updated_at AS updatedAtS FROM models WHERE name > ?1 ORDER BY name LIMIT ?2",
   searchModels:
@@ -116,7 +121,7 @@ export const READ_SQL = {
 /** What the writing connection prepares. */
 export const WRITE_SQL = {
   putBlob:
-    "INSERT INTO blobs (digest, size_bytes, state, chunk_digests) VALUES (?1, ?2, 'intact', ?3) ON CONFLICT (digest) DO UPDATE SET size_bytes = excluded.size_bytes, state = 'intact', chunk_digests = coalesce(excluded.chunk_digests, chunk_digests)",
+    "INSERT INTO blobs (digest, size_bytes, state, chunk_digests, verified_at, modified_ms) VALUES (?1, ?2, 'intact', ?3, ?4, ?5) ON CONFLICT (digest) DO UPDATE SET size_bytes = excluded.size_bytes, state = 'intact', chunk_digests = coalesce(excluded.chunk_digests, chunk_digests), verified_at = coalesce(excluded.verified_at, verified_at), modified_ms = coalesce(excluded.modified_ms, modified_ms)",
   // Either of the two may be known with another one: the last word counts.
   putGitOid: "INSERT OR REPLACE INTO git_oids (oid, blob_id) SELECT ?1, id FROM blobs WHERE digest = ?2",
   expectBlob:
@@ -126,7 +131,7 @@ export const WRITE_SQL = {
   findBlob: "SELECT id, size_bytes AS sizeBytes FROM blobs WHERE digest = ?1",
   setBlobState: "UPDATE blobs SET state = ?2 WHERE digest = ?1",
   setVerified:
-    "UPDATE blobs SET state = 'intact', verified_at = ?2, chunk_digests = coalesce(?3, chunk_digests) WHERE digest = ?1",
+    "UPDATE blobs SET state = 'intact', verified_at = ?2, chunk_digests = coalesce(?3, chunk_digests), modified_ms = ?4 WHERE digest = ?1",
   forgetUnreferenced:
     "DELETE FROM blobs WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE files.blob_id = blobs.id)",
   chunksAfter:

@@ -14,6 +14,8 @@ export interface BlobRow {
   readonly chunkDigests?: Uint8Array;
   readonly state: BlobState;
   readonly verifiedAtS?: number;
+  /** The file's time of change when its bytes were last seen to be right; absent when nobody noted it. */
+  readonly modifiedMs?: number;
 }
 
 export interface FileRow {
@@ -24,6 +26,8 @@ export interface FileRow {
 
 export interface LocatedFile extends FileRow {
   readonly state: BlobState;
+  /** As {@link BlobRow.modifiedMs}. */
+  readonly modifiedMs: number | null;
 }
 
 export type VariantStatus = "available" | "downloading" | "downloaded" | "failed";
@@ -175,6 +179,10 @@ export interface Registry extends UseRegistry, ListingRegistry {
   findBlob(digest: Digest): BlobRow | undefined;
   /** Blobs in order of digest, after one; for walks over everything in pages. */
   blobsAfter(after: string, limit: number): BlobRow[];
+  /** Blobs that are damaged or missing and that somebody wants: see {@link isWanted}. In order of digest. */
+  lostBlobs(limit: number): BlobRow[];
+  /** True when a file needs the digest that is part of a variant which is here, or of none. */
+  isWanted(digest: Digest): boolean;
   /** Digests that a file of some version points to. */
   aliveDigests(): Set<string>;
   /** Digests of rows that no file points to: of blobs that are on their way in, or were, or whose row outlived them. */
@@ -234,12 +242,18 @@ export interface Registry extends UseRegistry, ListingRegistry {
       readonly chunkDigests?: Uint8Array;
       /** Known beside what is known already; one blob has one. */
       readonly gitOid?: string;
+      /** Its bytes were just seen to be right, in a file with this time of change. */
+      readonly modifiedMs?: number;
     },
   ): Promise<void>;
   setBlobState(digest: Digest, state: BlobState): Promise<void>;
+  /** `durable: false` may be lost in a power cut: the bytes are then read again. */
   setVerified(
-    digests: ReadonlyArray<{ readonly digest: Digest; readonly chunkDigests?: Uint8Array }>,
+    digests: ReadonlyArray<
+      { readonly digest: Digest; readonly chunkDigests?: Uint8Array; readonly modifiedMs?: number }
+    >,
     atS: number,
+    options?: { readonly durable?: boolean },
   ): Promise<void>;
   /** Deletes the rows; a blob that some file still points to stays, as `missing`. */
   forgetBlobs(digests: readonly Digest[]): Promise<void>;

@@ -13,16 +13,21 @@ export type WriteConnection = Connection<typeof WRITE_SQL>;
 /** Every change of the registry as a plain function inside a transaction that the caller holds. Times are `nowS`, Unix seconds. */
 export function writeOps(db: WriteConnection) {
   return {
-    recordBlob: (blob: Parameters<Registry["recordBlob"]>[0]): void => {
-      db.run("putBlob", blob.digest, blob.sizeBytes, blob.chunkDigests ?? null);
+    recordBlob: (blob: Parameters<Registry["recordBlob"]>[0], nowS: number): void => {
+      const { digest, sizeBytes, chunkDigests = null, modifiedMs } = blob;
+      const verifiedAtS = modifiedMs === undefined ? null : nowS;
+      db.run("putBlob", digest, sizeBytes, chunkDigests, verifiedAtS, modifiedMs ?? null);
       if (blob.gitOid !== undefined) db.run("putGitOid", blob.gitOid, blob.digest);
     },
     setBlobState: (digest: Digest, state: BlobState): void => {
       db.run("setBlobState", digest, state);
     },
-    setVerified: (digests: ReadonlyArray<Pick<BlobRow, "digest" | "chunkDigests">>, atS: number): void => {
-      for (const { digest, chunkDigests } of digests) {
-        db.run("setVerified", digest, atS, chunkDigests ?? null);
+    setVerified: (
+      digests: ReadonlyArray<Pick<BlobRow, "digest" | "chunkDigests" | "modifiedMs">>,
+      atS: number,
+    ): void => {
+      for (const { digest, chunkDigests, modifiedMs } of digests) {
+        db.run("setVerified", digest, atS, chunkDigests ?? null, modifiedMs ?? null);
       }
     },
     forgetBlobs: (digests: readonly Digest[]): void => {

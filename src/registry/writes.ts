@@ -44,9 +44,10 @@ export interface WritesOptions {
 
 export function registryWrites({ submit, findChunks, nowS }: WritesOptions): RegistryWrites {
   return {
-    recordBlob: (blob) => submit("recordBlob", [blob]),
+    recordBlob: (blob) => submit("recordBlob", [blob, nowS()]),
     setBlobState: (digest, state) => submit("setBlobState", [digest, state]),
-    setVerified: (digests, atS) => submit("setVerified", [digests, atS]),
+    setVerified: (digests, atS, { durable = true } = {}) =>
+      submit("setVerified", [digests, atS], { durable }),
     forgetBlobs: (digests) => submit("forgetBlobs", [digests]),
     findChunks,
     putVersion: (record) => submit("putVersion", [record, nowS()]),

@@ -15,15 +15,15 @@ export class BlobReader {
 
   open(digest: Digest, sizeBytes: number): OpenedBlob {
     const path = this.layout.blob(digest);
-    this.#check(digest, sizeBytes, path, findEntry(path));
-    return { path, sizeBytes };
+    const { mtimeMs: modifiedMs } = this.#check(digest, sizeBytes, path, findEntry(path));
+    return { path, sizeBytes, modifiedMs };
   }
 
   read(digest: Digest, sizeBytes: number, range: ByteRange): Uint8Array {
     const path = this.layout.blob(digest);
     this.#check(digest, sizeBytes, path, findEntry(path));
     try {
-      return readRange(path, range, (entry) => this.#check(digest, sizeBytes, path, entry));
+      return readRange(path, range, (entry) => void this.#check(digest, sizeBytes, path, entry));
     } catch (error) {
       throw diskError(`read blob ${digest}`, error, this.home);
     }
@@ -47,12 +47,13 @@ export class BlobReader {
     }
   }
 
-  #check(digest: Digest, sizeBytes: number, path: string, entry: Stats | undefined): void {
+  #check(digest: Digest, sizeBytes: number, path: string, entry: Stats | undefined): Stats {
     if (entry === undefined) throw isGone(this.home) ? storeGone(this.home) : missing(digest);
     if (!entry.isFile()) {
       throw unsafe(path, entry.isSymbolicLink() ? "a symbolic link" : "not a regular file");
     }
     if (entry.size !== sizeBytes) throw damaged(digest, `${entry.size} bytes instead of ${sizeBytes}`);
+    return entry;
   }
 }
 

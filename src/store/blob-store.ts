@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type ByteRange, type Clock, type Digest, LarderError, systemClock } from "../core/index.ts";
 import { BlobReader } from "./blob-reader.ts";
+import { checkChunks } from "./chunk-check.ts";
 import { findEntry, type Home } from "./disk-error.ts";
 import { Flusher } from "./flusher.ts";
 import { HashPool } from "./hash-pool.ts";
@@ -18,6 +19,8 @@ import { SpaceLedger } from "./space.ts";
 import type {
   BlobInfo,
   BlobStore,
+  ChunkCheck,
+  ChunkSpan,
   DiskSpace,
   HubView,
   HubViewContent,
@@ -157,6 +160,10 @@ class LocalBlobStore implements BlobStore {
 
   verify(blobs: Iterable<BlobInfo>, options: VerifyOptions = {}): Promise<VerifyOutcome[]> {
     return new Verifier(this.#hashes, (digest) => this.layout.blob(digest), options).run(blobs);
+  }
+
+  checkChunks(blob: BlobInfo, span: ChunkSpan, signal?: AbortSignal): Promise<ChunkCheck> {
+    return checkChunks(this.#hashes, { ...blob, path: this.layout.blob(blob.digest) }, span, signal);
   }
 
   quarantine(digest: Digest): Promise<string | undefined> {

@@ -22,6 +22,8 @@ export interface PieceOutcome {
   /** The file has the right length and is a regular file. */
   readonly isWhole: boolean;
   readonly badChunks: readonly number[];
+  /** The file's time of change when it was opened. */
+  readonly modifiedMs?: number;
 }
 
 /** A blob read from start to end, because its chunk digests are not known or not trusted. */
@@ -35,6 +37,8 @@ export interface WholeOutcome {
   readonly state: "intact" | "damaged" | "missing";
   /** State intact only. */
   readonly chunkDigests?: Uint8Array;
+  /** As of {@link PieceOutcome}. */
+  readonly modifiedMs?: number;
 }
 
 export interface TakeRequest {

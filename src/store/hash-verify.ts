@@ -26,7 +26,8 @@ export async function verifyPiece(piece: ChunkPiece, reader: Reader, watch: JobW
   } finally {
     closeSync(file.fd);
   }
-  return { state: "present", isWhole: file.entry.size === piece.sizeBytes, badChunks };
+  const { size, mtimeMs: modifiedMs } = file.entry;
+  return { state: "present", isWhole: size === piece.sizeBytes, badChunks, modifiedMs };
 }
 
 /** Undefined when the chunk cannot be read to its end. */
@@ -63,7 +64,7 @@ export async function verifyWhole(
     if (file.entry.size !== sizeBytes) return { state: "damaged" };
     const hashed = await hashFile(file.fd, reader, watch, (bytes) => bytes);
     return hashed.digest === digest
-      ? { state: "intact", chunkDigests: hashed.chunkDigests }
+      ? { state: "intact", chunkDigests: hashed.chunkDigests, modifiedMs: file.entry.mtimeMs }
       : { state: "damaged" };
   } finally {
     closeSync(file.fd);

@@ -4,6 +4,8 @@ import type { ByteRange, Digest } from "../core/index.ts";
 export interface OpenedBlob {
   readonly path: string;
   readonly sizeBytes: number;
+  /** The file's time of change. */
+  readonly modifiedMs: number;
 }
 
 /** What is known of a blob: all that verification and serving need from outside the store. */
@@ -85,6 +87,20 @@ export interface VerifyOutcome {
   readonly badChunks: readonly number[];
   /** Digests of all chunks, for a blob that came without them (state intact only). */
   readonly chunkDigests?: Uint8Array;
+  /** The file's time of change before it was read; absent when it changed meanwhile (state intact only). */
+  readonly modifiedMs?: number;
+}
+
+/** Some chunks of a blob, by index; the end excluded. */
+export interface ChunkSpan {
+  readonly first: number;
+  readonly end: number;
+}
+
+export interface ChunkCheck {
+  /** They are as the table says, in a regular file of the right length. */
+  readonly isRight: boolean;
+  readonly modifiedMs?: number;
 }
 
 export interface VerifyOptions {
@@ -192,6 +208,12 @@ export interface BlobStore {
 
   /** Reads blobs with as many threads as there are cores. Changes nothing. */
   verify(blobs: Iterable<BlobInfo>, options?: VerifyOptions): Promise<VerifyOutcome[]>;
+  /**
+   * Reads some chunks of a blob in one thread, for whoever goes through everything slowly.
+   *
+   * @throws {LarderError} BAD_STATE for a blob without the digests of its chunks: see `verify`.
+   */
+  checkChunks(blob: BlobInfo, span: ChunkSpan, signal?: AbortSignal): Promise<ChunkCheck>;
   /**
    * Takes a damaged blob out of `blobs/`: it becomes the part of its own digest, to be resumed. Returns that part's key, or
    * undefined when there was no file.

@@ -15,6 +15,8 @@ interface Case {
   isMissing: boolean;
   isWhole: boolean;
   badChunks: number[];
+  /** Of each piece when it was read: one, unless the file changed meanwhile. */
+  readonly modifiedMs: Set<number>;
 }
 
 interface PieceOf {
@@ -71,6 +73,7 @@ export class Verifier {
     found.isMissing ||= outcome.state === "missing";
     found.isWhole &&= outcome.isWhole;
     found.badChunks.push(...outcome.badChunks);
+    if (outcome.modifiedMs !== undefined) found.modifiedMs.add(outcome.modifiedMs);
     if (found.openPieces > 0) return;
     const isTableDoubtful = found.badChunks.length > 0 && found.isWhole && isTabled(found.blob);
     if (isTableDoubtful) await this.#readWhole(found);
@@ -81,13 +84,14 @@ export class Verifier {
   async #readWhole(found: Case): Promise<void> {
     const { blob: { digest, sizeBytes }, path } = found;
     const request: WholeRequest = { path, sizeBytes, digest };
-    const { state, chunkDigests } = await this.#run<WholeOutcome>(
+    const { state, chunkDigests, modifiedMs } = await this.#run<WholeOutcome>(
       "verifyWhole",
       request,
       found.badChunks.length > 0,
     );
     if (state === "intact") {
-      return this.#tell({ digest, sizeBytes, state, badChunks: [], ...withDigests(chunkDigests) });
+      const times = modifiedMs === undefined ? {} : { modifiedMs };
+      return this.#tell({ digest, sizeBytes, state, badChunks: [], ...withDigests(chunkDigests), ...times });
     }
     found.isMissing = state === "missing";
     found.isWhole = false;
@@ -95,7 +99,7 @@ export class Verifier {
     this.#close(found);
   }
 
-  #close({ blob, isMissing, isWhole, badChunks }: Case): void {
+  #close({ blob, isMissing, isWhole, badChunks, modifiedMs: times }: Case): void {
     const { digest, sizeBytes } = blob;
     const bad = isMissing ? allChunks(sizeBytes) : badChunks.sort((a, b) => a - b);
     // What was added behind the end makes the last chunk wrong.
@@ -104,7 +108,12 @@ export class Verifier {
     if (!isWhole || bad.length > 0) {
       return this.#tell({ digest, sizeBytes, state: "damaged", badChunks: bad });
     }
-    this.#tell({ digest, sizeBytes, state: "intact", badChunks: bad, ...withDigests(missingTable(blob)) });
+    const [modifiedMs, ...others] = times;
+    this.#tell({
+      ...{ digest, sizeBytes, state: "intact", badChunks: bad },
+      ...withDigests(missingTable(blob)),
+      ...(modifiedMs === undefined || others.length > 0 ? {} : { modifiedMs }),
+    });
   }
 
   #tell(outcome: VerifyOutcome): void {
@@ -151,7 +160,7 @@ function* planTasks(
 }
 
 /** Digests to compare chunks with. A blob of one chunk needs no table: its name says it. */
-function tableOf({ digest, sizeBytes, chunkDigests }: BlobInfo): Uint8Array | undefined {
+export function tableOf({ digest, sizeBytes, chunkDigests }: BlobInfo): Uint8Array | undefined {
   if (sizeBytes === 0) return undefined;
   if (sizeBytes <= CHUNK_BYTES) return digestToBytes(digest);
   return chunkDigests?.byteLength === chunkCount(sizeBytes) * DIGEST_BYTES ? chunkDigests : undefined;
@@ -171,7 +180,7 @@ function missingTable({ digest, sizeBytes, chunkDigests }: BlobInfo): Uint8Array
 }
 
 function newCase(blob: BlobInfo, path: string): Case {
-  return { blob, path, openPieces: 0, isMissing: false, isWhole: true, badChunks: [] };
+  return { blob, path, openPieces: 0, isMissing: false, isWhole: true, badChunks: [], modifiedMs: new Set() };
 }
 
 function cut(of: Case, table: Uint8Array): PieceOf[] {

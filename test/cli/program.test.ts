@@ -25,6 +25,7 @@ const VERBS = [
     "remove",
     "repair",
     "scan",
+    "scrub",
     "serve",
     "show",
     "stats",

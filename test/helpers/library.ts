@@ -114,6 +114,7 @@ export async function openTestLibrary(options: TestLibraryOptions = {}): Promise
         incoming: { maxAgeS: Infinity, bytesMax: "100%" },
         ...options.disk,
       },
+      scrub: { bytesPerS: 0, hours: "", everyS: 7 * 86_400 },
       offline: false,
       version: "test",
       ...options.settings,

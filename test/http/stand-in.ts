@@ -24,6 +24,7 @@ import { StandInListing } from "./listing-stand-in.ts";
 import { StandInModels } from "./models-stand-in.ts";
 import { StandInOptions, TUNE_JOB, TUNED } from "./options-stand-in.ts";
 import { StandInWatched } from "./watched-stand-in.ts";
+import { SCRUB, StandInScrub } from "./scrub-stand-in.ts";
 
 export const PULL: PullView = {
   id: "p1",
@@ -91,6 +92,7 @@ export class StandInLibrary implements Library {
   readonly options = new StandInOptions(this.calls);
   readonly watched = new StandInWatched((name) => this.#note(name));
   readonly budget = new StandInBudget(this.calls);
+  readonly scrub = new StandInScrub();
   readonly files = new Map<string, ServedFile>();
   readonly tokens = new Map<string, readonly Scope[]>();
   /** Thrown by the next call of this name. */
@@ -133,7 +135,15 @@ export class StandInLibrary implements Library {
   async health(): Promise<HealthView> {
     this.#note("health");
     const status = this.healthy ? "ok" : "degraded";
-    return { ready: this.healthy, status, reasons: [], version: "0", disk: null, pulls_running: 2 };
+    return {
+      ready: this.healthy,
+      status,
+      reasons: [],
+      version: "0",
+      disk: null,
+      pulls_running: 2,
+      scrub: SCRUB,
+    };
   }
 
   list(request: ListRequest): Promise<ModelPage> {

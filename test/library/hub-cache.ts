@@ -4,6 +4,8 @@ import { copyFile, lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { type Digest, LocalEvents, systemClock } from "../../src/core/index.ts";
 import type { HubClient } from "../../src/hub/index.ts";
+import { Quarantine } from "../../src/library/quarantine.ts";
+import { Soundness } from "../../src/library/soundness.ts";
 import { importHubCache, planHubCacheImport } from "../../src/library/import-hub-cache.ts";
 import type { HubCacheImportRequest, HubCacheImportView } from "../../src/library/index.ts";
 import { UseRecorder } from "../../src/library/use/index.ts";
@@ -20,6 +22,7 @@ export interface World extends AsyncDisposable {
   readonly registry: Registry;
   readonly versions: VersionWriter;
   readonly uses: UseRecorder;
+  readonly soundness: Soundness;
   /** What the last import told last. */
   readonly progress: { total: number; done: number };
   repo(name: string): CacheRepo;
@@ -41,9 +44,15 @@ export async function openWorld(hub: Pick<HubClient, "resolveUrls"> = EXAMPLE_HU
   });
   const versions = new VersionWriter({ registry, store, events: new LocalEvents(), clock: systemClock });
   const uses = new UseRecorder({ registry, clock: systemClock });
+  const events = new LocalEvents();
+  const soundness = new Soundness({
+    ...{ registry, store, clock: systemClock, waitMs: 5000, signal: new AbortController().signal },
+    quarantine: new Quarantine({ registry, store, events }),
+    repair: { blob: () => Promise.reject(new Error("there is nothing to repair")) },
+  });
   const progress = { total: -1, done: -1 };
   return {
-    ...{ cache, home, store, registry, versions, uses, progress },
+    ...{ cache, home, store, registry, versions, soundness, uses, progress },
     repo: (name) => new CacheRepo(cache, name),
     run: (request = {}, signal = new AbortController().signal) =>
       importHubCache(

@@ -12,6 +12,7 @@ const MAY_SCAN: Readonly<Record<string, string>> = {
   aliveDigests: "asks for every digest that is in use; walks an index",
   orphanDigests: "asks for every digest that is not in use; walks an index",
   countMatches: "a part of a name can be anywhere in it; walks the index of names only",
+  lostBlobs: "asks for what is damaged or missing; walks an index of nothing else",
   listTokens: "asks for all tokens",
   listSettings: "asks for all settings",
   listPreload: "asks for the whole queue, which is short",
@@ -25,7 +26,7 @@ const SEED = `
   INSERT INTO models SELECT i + 1, printf('org%03d/model-%06d', i % 500, i), i, i, 1 + (i % 10 = 0), '1.0.0', 30, '1.0.0', 'f1' FROM n;
   INSERT INTO versions SELECT id, id, '1.0.0', id, 30, 2 FROM models;
   INSERT INTO versions SELECT ${MODELS} + id, id, '2.0.0', id, 30, 2 FROM models WHERE id % 10 = 1;
-  INSERT INTO blobs SELECT id, printf('%064x', id), 10, 'intact', NULL, zeroblob(32) FROM models;
+  INSERT INTO blobs SELECT id, printf('%064x', id), 10, 'intact', NULL, zeroblob(32), NULL FROM models;
   INSERT INTO files SELECT id, id, 'a.bin', id, printf('%040x', id) FROM versions WHERE id <= ${MODELS};
   INSERT INTO files SELECT ${MODELS} + id, id, 'b.bin', CASE id % 5 WHEN 0 THEN 1 ELSE id END, NULL FROM versions WHERE id <= ${MODELS};
   INSERT INTO git_oids SELECT printf('%040x', id), id FROM blobs;
@@ -119,6 +120,7 @@ describe("with 100,000 models", () => {
       digest: (100_000).toString(16).padStart(64, "0") as never,
       sizeBytes: 10,
       state: "intact",
+      modifiedMs: null,
     });
     expect(registry.findBlobByGitOid((77_777).toString(16).padStart(40, "0"))?.digest).toBe(
       (77_777).toString(16).padStart(64, "0") as never,

@@ -43,6 +43,7 @@ test("a version comes back as it was put", () =>
       digest: digestOf("weights"),
       sizeBytes: 7,
       state: "missing",
+      modifiedMs: null,
     });
     await registry.recordBlob({ digest: digestOf("weights"), sizeBytes: 7 });
     expect(registry.findFile("acme/tiny", "1.2.0", "weights.gguf")?.state).toBe("intact");

@@ -188,6 +188,8 @@ test("a registry of the schema before knows its variants' sizes and arrivals", a
   ) {
     db.run(`DROP TABLE ${table}`);
   }
+  db.run("DROP INDEX blobs_lost");
+  db.run("ALTER TABLE blobs DROP COLUMN modified_ms");
   db.run("PRAGMA user_version = 3");
   db.close(true);
   const registry = await openRegistry({ path });

@@ -19,7 +19,8 @@ const BACKOFF: Backoff = { baseMs: 100, maxMs: 2000 };
 /** These are about the model itself: an earlier version, or a smaller variant, may still do. */
 const FALLS_BACK: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   ...["MODEL_BROKEN", "MODEL_CRASHED", "MODEL_FAILED", "MODEL_SET_ASIDE"] as const,
-  ...["MODEL_TOO_LARGE", "NO_MEMORY", "NOT_SUPPORTED", "BLOB_DAMAGED", "BLOB_MISSING", "IO"] as const,
+  ...["MODEL_TOO_LARGE", "NO_MEMORY", "NOT_SUPPORTED", "BLOB_DAMAGED", "BLOB_MISSING"] as const,
+  ...["BLOB_REPAIRING", "IO"] as const,
 ]);
 
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

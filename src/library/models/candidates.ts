@@ -140,21 +140,30 @@ export class Candidates {
     return versions.slice(at + 1, at + 1 + VERSIONS_MAX).map(({ version }) => version);
   }
 
-  /** Usable variants of a version: the one asked for or preferred, then smaller ones. */
+  /**
+   * Variants of a version that are here: the one asked for or preferred, then smaller ones. One whose bytes were lost serves on while
+   * it is in memory; else it is chosen only where it is asked for or nothing else is here, and repaired when it is loaded.
+   */
   #keysOf(model: string, version: string, variant: string | undefined): ModelKey[] {
     const row = this.registry.findVersion(model, version);
     if (row === undefined) return [];
-    const usable = row.variants.filter(({ name }) => {
-      const files = downloadedFiles(row, name);
-      return files !== undefined && findLost(this.registry, files) === undefined;
-    }).map(({ name }) => name);
-    const first = variant ?? usable.find((name) => name === this.preferred(model, version)) ??
-      usable.find((name) => name === DEFAULT_VARIANT) ?? usable[0];
-    if (first === undefined || !usable.includes(first)) return [];
+    const here = row.variants.map(({ name }) => name)
+      .filter((name) => downloadedFiles(row, name) !== undefined);
+    const usable = here.filter((name) =>
+      findLost(this.registry, downloadedFiles(row, name) ?? []) === undefined ||
+      this.isLoaded({ model, version, variant: name })
+    );
+    const first = variant ?? this.#choose(usable, model, version) ?? this.#choose(here, model, version);
+    if (first === undefined || !here.includes(first)) return [];
     const limit = sizeOf(row, first);
     const smaller = usable.filter((name) => name !== first && sizeOf(row, name) < limit)
       .sort((a, b) => sizeOf(row, b) - sizeOf(row, a));
     return [first, ...smaller].map((name) => ({ model, version, variant: name }));
+  }
+
+  #choose(names: readonly string[], model: string, version: string): string | undefined {
+    return names.find((name) => name === this.preferred(model, version)) ??
+      names.find((name) => name === DEFAULT_VARIANT) ?? names[0];
   }
 }
 

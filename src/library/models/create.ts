@@ -7,6 +7,7 @@ import type { BlobStore } from "../../store/index.ts";
 import type { DiskExplanation } from "../budget-types.ts";
 import type { EnsuredVariant } from "../hub-types.ts";
 import type { Jobs } from "../jobs.ts";
+import type { Soundness } from "../soundness.ts";
 import type { Models, ModelTarget } from "../model-types.ts";
 import type { Pressure } from "../preload-types.ts";
 import type { UseRecorder } from "../use/index.ts";
@@ -38,6 +39,7 @@ export interface ServedModelsParts {
   readonly registry: Registry;
   readonly store: BlobStore;
   readonly runtimes: Runtimes;
+  readonly soundness: Pick<Soundness, "ensure">;
   readonly events: Events;
   readonly clock: Clock;
   readonly metrics: Metrics | undefined;
@@ -81,6 +83,7 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
     store,
     runtimes,
     optionsOf: (key) => kept.loadOptionsOf(key),
+    soundness: parts.soundness,
   });
   const cache: ModelCache<LoadedVariant> = createModelCache({
     ...settings.cache,

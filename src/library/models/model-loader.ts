@@ -11,12 +11,14 @@ import {
 } from "../../runtimes/index.ts";
 import { type BlobStore, viewPath } from "../../store/index.ts";
 import { type LoadOptions, pick } from "../options/index.ts";
+import type { Soundness } from "../soundness.ts";
 import { downloadedFiles } from "../variant-files.ts";
 
 export interface ModelLoaderDeps {
   readonly registry: Registry;
   readonly store: Pick<BlobStore, "makeView" | "blobPath" | "pin">;
   readonly runtimes: Runtimes;
+  readonly soundness: Pick<Soundness, "ensure">;
   /** As a user set them. */
   readonly optionsOf: (key: ModelKey) => LoadOptions;
 }
@@ -34,7 +36,7 @@ export class ModelLoader {
 
   /**
    * @param wanted In place of what a user set.
-   * @throws {LarderError} VARIANT_NOT_FOUND; what the runtime says.
+   * @throws {LarderError} VARIANT_NOT_FOUND; BLOB_MISSING, BLOB_DAMAGED, BLOB_REPAIRING; what the runtime says.
    */
   async load(
     key: ModelKey,
@@ -45,6 +47,7 @@ export class ModelLoader {
     // What is in memory may map its file: it stays until the memory is given back.
     const unpins = files.map(({ digest }) => this.deps.store.pin(digest));
     try {
+      await this.deps.soundness.ensure(files.map(({ digest }) => digest));
       const folder = await this.#folder(key);
       const loadedWith = await this.#understood(key, wanted);
       const runtime = await this.deps.runtimes.load({
@@ -76,8 +79,10 @@ export class ModelLoader {
 
   /** From headers; nothing is loaded. */
   async inspect(key: ModelKey): Promise<ModelMetadata> {
+    const files = this.#files(key);
+    await this.deps.soundness.ensure(files.map(({ digest }) => digest));
     const folder = await this.#folder(key);
-    return await this.deps.runtimes.inspect(this.#files(key).map((file) => modelFile(folder, file)));
+    return await this.deps.runtimes.inspect(files.map((file) => modelFile(folder, file)));
   }
 
   /** What a load is expected to need, from the sizes of the files. */
@@ -106,10 +111,11 @@ export class ModelLoader {
     );
   }
 
-  /** It holds all files of a version, whichever variant is loaded from it. */
+  /** It holds all files of a version that are here, whichever variant is loaded from it. */
   #folder({ model, version }: ModelKey): Promise<string> {
     const files = this.deps.registry.findVersion(model, version)?.files ?? [];
-    return this.deps.store.makeView(model, version, files);
+    const isHere = ({ digest }: VersionFile) => this.deps.registry.findBlob(digest)?.state === "intact";
+    return this.deps.store.makeView(model, version, files.filter(isHere));
   }
 }
 

@@ -4,6 +4,7 @@ import type { Registry, VersionFile } from "../../registry/index.ts";
 import type { ModelFile, Runtimes } from "../../runtimes/index.ts";
 import type { BlobStore, ImportMode } from "../../store/index.ts";
 import { readSmallFile } from "../hub-cache-blob.ts";
+import { recordImported } from "../record-imported.ts";
 import { freeBlobs } from "../free-blobs.ts";
 import { deriveVersion, type VersionWriter } from "../version-writer.ts";
 import type { Formats } from "./formats.ts";
@@ -16,7 +17,7 @@ const WEIGHTS = /\.(?:gguf|onnx|safetensors)$/i;
 
 export interface TakeDeps {
   readonly registry: Registry;
-  readonly store: Pick<BlobStore, "importFile" | "pin" | "remove" | "has">;
+  readonly store: Pick<BlobStore, "importFile" | "pin" | "remove" | "has" | "open">;
   readonly versions: Pick<VersionWriter, "add" | "renew">;
   readonly runtimes: Pick<Runtimes, "inspect">;
   readonly nowS: () => number;
@@ -119,12 +120,13 @@ async function takeFile(
   file: FoundFile,
   unpins: Array<() => void>,
 ): Promise<VersionFile> {
-  const { digest, sizeBytes, chunkDigests } = await store.importFile(file.localPath, { mode, signal })
+  const imported = await store.importFile(file.localPath, { mode, signal })
     .catch((error: unknown) => {
       throw isLarderError(error, "BAD_SOURCE") ? changed(unit, error) : error;
     });
+  const { digest, sizeBytes } = imported;
   unpins.push(store.pin(digest));
-  await registry.recordBlob({ digest, sizeBytes, chunkDigests });
+  await recordImported({ registry, store }, imported);
   const sources = [{ kind: "path", location: file.localPath }] as const;
   return { path: pathInVersion(unit, file), digest, sizeBytes, sources };
 }

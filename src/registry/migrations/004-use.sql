@@ -75,3 +75,8 @@ CREATE TABLE watched_files (
   taken_at    REAL    NOT NULL,
   PRIMARY KEY (folder, model, version, path)
 ) STRICT, WITHOUT ROWID;
+
+-- The file's time of change when its bytes were last seen to be right, in milliseconds; null when nobody noted it.
+ALTER TABLE blobs ADD COLUMN modified_ms REAL;
+-- What is damaged or missing is asked for all the time, and is nearly always nothing.
+CREATE INDEX blobs_lost ON blobs (digest) WHERE state <> 'intact';

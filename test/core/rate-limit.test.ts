@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RateLimit } from "../../src/download/rate-limit.ts";
+import { RateLimit } from "../../src/core/rate-limit.ts";
 import { FakeClock } from "../helpers/fake-clock.ts";
 
 const NEVER = new AbortController().signal;

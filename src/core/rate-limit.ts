@@ -1,4 +1,4 @@
-import type { Clock } from "../core/index.ts";
+import type { Clock } from "./clock.ts";
 
 /** How much may be taken at once after a pause, as time at the full rate. */
 const BURST_MS = 100;
