@@ -3,6 +3,12 @@ import { logger } from "../../core/index.ts";
 
 const log = logger("watched");
 
+/** @throws When the system cannot, or has no more watches to give. */
+export type OpenWatcher = (folder: string, onEvent: (path: string | undefined) => void) => FSWatcher;
+
+const watchBelow: OpenWatcher = (folder, onEvent) =>
+  watch(folder, { recursive: true, persistent: false }, (_, name) => onEvent(name ?? undefined));
+
 /**
  * Is told by the system when something happens below a folder. That may be late, too little or nothing at all: it only makes the next
  * look come sooner.
@@ -14,6 +20,7 @@ export class FolderEvents {
   constructor(
     private readonly folder: string,
     private readonly onEvent: (path: string | undefined) => void,
+    private readonly openWatcher: OpenWatcher = watchBelow,
   ) {}
 
   get areOpen(): boolean {
@@ -29,9 +36,7 @@ export class FolderEvents {
     this.close();
     this.#identity = identity;
     try {
-      const watcher = watch(this.folder, { recursive: true, persistent: false }, (_, name) => {
-        this.onEvent(name ?? undefined);
-      });
+      const watcher = this.openWatcher(this.folder, this.onEvent);
       watcher.on("error", (error) => this.#lose(watcher, error));
       this.#watcher = watcher;
       return true;

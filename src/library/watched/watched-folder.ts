@@ -4,7 +4,7 @@ import type { ImportMode } from "../../store/index.ts";
 import type { PendingModelView, WatchedFolderView } from "../watched-types.ts";
 import { Bell } from "./bell.ts";
 import { type DropDeps, dropVersion, hasAlias } from "./drop.ts";
-import { FolderEvents } from "./folder-events.ts";
+import { FolderEvents, type OpenWatcher } from "./folder-events.ts";
 import { Formats } from "./formats.ts";
 import { LatestFlight } from "./latest-flight.ts";
 import { type Candidate, type Look, lookAtFolder } from "./look.ts";
@@ -39,6 +39,8 @@ export interface WatchedFolderOptions {
   readonly clock: Clock;
   /** Of all folders together. */
   readonly takes: Semaphore;
+  /** Other than the system's. */
+  readonly openWatcher?: OpenWatcher;
 }
 
 /** One folder that a user fills: what comes is taken, what changes becomes a new version, what goes is forgotten. Nothing in it is touched. */
@@ -63,14 +65,14 @@ export class WatchedFolder {
     private readonly options: WatchedFolderOptions,
     private readonly signal: AbortSignal,
   ) {
-    const { clock, folder, home, settleMs } = options;
+    const { clock, folder, home, openWatcher, settleMs } = options;
     this.#tracks = new Tracks(clock, settleMs);
     this.#bell = new Bell(clock);
     this.#events = new FolderEvents(folder, (path) => {
       if (isOfNoInterest(folder, home, path)) return;
       this.#isToldOf = true;
       this.#bell.ring();
-    });
+    }, openWatcher);
   }
 
   get folder(): string {
