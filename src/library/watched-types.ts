@@ -60,7 +60,7 @@ export interface Watched {
 
 /** What the process that owns the home knows beside {@link Watched}. */
 export interface WatchedFolders extends Watched {
-  /** Absolute paths, as configured. */
+  /** Absolute paths of folders whose times tell of changes: those that are watched, and some of the folders in them. */
   folders(): readonly string[];
   /** Of all folders, in order of name. */
   pending(): readonly PendingModelView[];

@@ -54,7 +54,15 @@ test(
     const { mtimeMs, ctimeMs, nlink } = await stat(join(folder, "acme/linear/model.onnx"));
     const ask = () => api.post("/api/v1/predict", { model: "acme/linear", inputs: [[1, 2, 3, 4]] });
     await waitUntil(async () => (await ask()).status === 200);
-    expect((await api.get("/api/models/acme/linear/metadata")).json).toMatchObject({ runtime: "onnx" });
+    expect((await api.get("/api/models/library")).json.models).toMatchObject([
+      {
+        model: "acme/linear",
+        status: "downloaded",
+        provider: "local",
+        runtime: "onnx",
+        capabilities: ["predict"],
+      },
+    ]);
     expect(await stat(join(folder, "acme/linear/model.onnx"))).toMatchObject({ mtimeMs, ctimeMs, nlink });
     const { json: first } = await api.get("/api/models/acme/linear");
 
@@ -78,6 +86,30 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test("a dropped file is in the next listing, without a refresh and before it is taken", async () => {
+  await using larder = await place();
+  const { folder, api } = await serveWatching(larder, "600");
+  await Bun.write(join(folder, "acme/one/one.gguf"), tinyGguf({ seed: 1 }));
+  const listed = async () =>
+    (await api.get("/api/models/library")).json.models.map((
+      one: { model: string; status: string; provider: string },
+    ) => [one.model, one.status, one.provider].join(" "));
+  await waitUntil(async () => (await listed()).length === 1);
+  expect(await listed()).toEqual(["acme/one downloading local"]);
+
+  await Bun.write(join(folder, "two.gguf"), tinyGguf({ seed: 2 }));
+  expect(await listed()).toEqual(["acme/one downloading local", "two downloading local"]);
+  await Bun.write(join(folder, "acme/three/three.gguf"), tinyGguf({ seed: 3 }));
+  expect(await listed()).toEqual([
+    "acme/one downloading local",
+    "acme/three downloading local",
+    "two downloading local",
+  ]);
+  await rm(join(folder, "two.gguf"));
+  await rm(join(folder, "acme/one"), { recursive: true });
+  expect(await listed()).toEqual(["acme/three downloading local"]);
+}, TIMEOUT_MS);
 
 test("a list in the folder gives names, and a hostile one gives none", async () => {
   await using larder = await place();

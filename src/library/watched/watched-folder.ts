@@ -1,4 +1,4 @@
-import { isAbsolute, relative } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { type Clock, isLarderError, LarderError, logger, type Semaphore } from "../../core/index.ts";
 import type { ImportMode } from "../../store/index.ts";
 import type { PendingModelView, WatchedFolderView } from "../watched-types.ts";
@@ -77,6 +77,12 @@ export class WatchedFolder {
 
   get folder(): string {
     return this.options.folder;
+  }
+
+  /** Itself, and the first of those in it. */
+  folders(): string[] {
+    const inside = [...this.#look?.walk.folders.keys() ?? []].slice(0, FOLDERS_ASKED_MAX);
+    return [this.folder, ...inside.filter((path) => path !== "").map((path) => join(this.folder, path))];
   }
 
   /** Until the signal aborts. */

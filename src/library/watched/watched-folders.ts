@@ -46,7 +46,7 @@ export function createWatchedFolders(
   const view = (): WatchedView => ({ folders: all.map((one) => one.view()) });
   let running: Promise<unknown> = Promise.resolve();
   return {
-    folders: () => folders,
+    folders: () => all.flatMap((one) => one.folders()),
     pending: () => all.flatMap((one) => one.pending()).sort(byModel),
     generation: () => all.reduce((sum, one) => sum + one.generation, 0),
     lookNow: async () => {
