@@ -22,12 +22,9 @@ function watching(
   const stopping = new AbortController();
   const runtimes = createRuntimes({ home: world.home });
   const versions = new VersionWriter({ registry, store, events: new LocalEvents(), clock: systemClock });
-  const taking = {
-    importFile,
-    pin: store.pin.bind(store),
-    remove: store.remove.bind(store),
-    has: store.has.bind(store),
-  };
+  const taking = new Proxy(store, {
+    get: (target, name: keyof BlobStore) => name === "importFile" ? importFile : target[name].bind(target),
+  });
   const deps = { registry, store: taking, versions, runtimes, nowS: systemClock.nowS };
   const { folder, home } = world;
   const watched = new WatchedFolder(deps, {
