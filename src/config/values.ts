@@ -31,9 +31,10 @@ export function share() {
   const allowed =
     'bytes as an integer of at least 0 or with a unit such as "50GB", or a percentage such as "80%"';
   return z.unknown().transform((given, context): Share => {
-    const value = typeof given === "string" ? parsePercentage(given) ?? bytesFromText(given) : given;
-    if (typeof value === "string" && value.endsWith("%")) return value as Share;
-    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    const share = typeof given === "string" ? parsePercentage(given) : undefined;
+    if (share !== undefined) return share;
+    const bytes = bytesFromText(given);
+    if (typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
     context.addIssue({ code: "custom", message: allowed });
     return z.NEVER;
   });

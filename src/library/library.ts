@@ -12,7 +12,7 @@ import type { Registry, TokenRow } from "../registry/index.ts";
 import type { LibraryDeps } from "./deps.ts";
 import { defaultVariant, parseRevision } from "../hub/index.ts";
 import { clear, createCatalog } from "./catalog/index.ts";
-import { createDiskBudget } from "./budget/index.ts";
+import { createDiskBudget, importingStore } from "./budget/index.ts";
 import { describe, describeBest } from "./describe.ts";
 import { ensure } from "./ensure.ts";
 import { bytesToCome } from "./fits.ts";
@@ -88,8 +88,10 @@ export function createLibrary(
     memory: () => models.cacheStats(),
     pulling: () => pulls.underWay(),
     partKeys: () => pulls.partKeys(),
+    watched: () => settings.watched.folders.flatMap((folder) => registry.listWatchedFiles(folder)),
     sweep: () => sweep(sweeping, {}),
   }, settings.disk);
+  const importing = importingStore(store, disk.budget);
   const makeRoom = async (files: readonly PlannedFile[]) => {
     if (disk.budget.isOn) await disk.budget.makeRoom(await bytesToCome({ registry, store }, files));
   };
@@ -154,7 +156,7 @@ export function createLibrary(
     ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
   });
   const watched = createWatchedFolders({
-    ...{ registry, store, versions, runtimes: deps.runtimes, clock },
+    ...{ registry, store: importing, versions, runtimes: deps.runtimes, clock },
   }, settings.watched);
   const listing = createListing({
     ...{ registry, store, pulls, versions, events, clock, preferred, runtimes: deps.runtimes },
@@ -212,7 +214,7 @@ export function createLibrary(
     },
     importHubCache: async (request) => {
       const plan = planHubCacheImport(request);
-      const into = { registry, store, versions, hub: hub.client };
+      const into = { registry, store: importing, versions, hub: hub.client };
       return jobs.start("import", false, (job) => importHubCache(into, plan, job));
     },
     hubToken: async () => hub.tokens.view(),
@@ -221,7 +223,11 @@ export function createLibrary(
 
     importPath: async (request) => {
       const plan = planImport(request);
-      return jobs.start("import", false, (job) => importPath({ registry, store, versions }, plan, job));
+      return jobs.start(
+        "import",
+        false,
+        (job) => importPath({ registry, store: importing, versions }, plan, job),
+      );
     },
     verify: async (request) =>
       jobs.start(

@@ -2,6 +2,36 @@ import { describe, expect, test } from "bun:test";
 import { CONFIG_KEYS, parseBytes } from "../../src/config/index.ts";
 import { failure, FILE, load } from "./loading.ts";
 
+describe("shares of the disk", () => {
+  test.each<[string, number | string]>([
+    ["0", 0],
+    ["50GB", 50e9],
+    ["1.5GiB", 1.5 * 2 ** 30],
+    ["80%", "80%"],
+    ["12.50 %", "12.5%"],
+    ["100%", "100%"],
+  ])("%s", (given, value) => {
+    expect(load({ env: { LARDER_DISK_BYTES_MAX: given } }).diskBytesMax as unknown).toBe(value);
+  });
+
+  test.each(["-1", "101%", "%", "80 percent", "many"])("%s is refused", (given) => {
+    const { code, field } = failure(() => load({ env: { LARDER_DISK_FREE_MIN: given } }));
+    expect<unknown[]>([code, field]).toEqual(["CONFIG", "disk_free_min"]);
+  });
+
+  test("are numbers in the file too", () => {
+    const config = load({ files: { [FILE]: 'disk_bytes_max = 1000\nincoming_bytes_max = "5%"\n' } });
+    expect([config.diskBytesMax, config.incomingBytesMax] as unknown[]).toEqual([1000, "5%"]);
+  });
+
+  test("there is no budget by default, and a quota for partial downloads", () => {
+    expect(load()).toMatchObject({
+      ...{ diskBytesMax: 0, diskFreeMin: 0, diskPolicy: "oldest" },
+      ...{ incomingMaxAgeS: 604_800, incomingBytesMax: "20%" },
+    });
+  });
+});
+
 describe("loadConfig()", () => {
   test("has the documented defaults, frozen", () => {
     const config = load();

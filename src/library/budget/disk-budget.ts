@@ -16,7 +16,7 @@ import type { VersionWriter } from "../version-writer.ts";
 import { type DiskLimits, diskLimits, type DiskUse, diskUse, excessBytes } from "./disk-use.ts";
 import { storedFacts } from "./facts.ts";
 import { fetchTimes } from "./fetch-times.ts";
-import { type Arrival, keeping } from "./keeping.ts";
+import { type Arrival, keeping, keepWatched } from "./keeping.ts";
 import { noRoom } from "./no-room.ts";
 import { diskOrder, type StoredVariant } from "./order.ts";
 import { type EvictionPlan, planEviction } from "./plan.ts";
@@ -46,6 +46,8 @@ export interface DiskBudgetDeps {
     readonly variants: readonly ModelKey[];
     readonly digests: ReadonlySet<Digest>;
   };
+  /** Versions whose files a user keeps in a folder that is watched: they are here because they are there. */
+  readonly watched: () => readonly Arrival[];
   /** Deletes what nothing points to; the first thing to go. */
   readonly sweep: () => Promise<unknown>;
   readonly isThere: (path: string, sizeBytes: number) => boolean;
@@ -198,7 +200,7 @@ export class DiskBudget {
     const order = diskOrder(this.#settings.policy, clock.nowS());
     return planEviction(order.sort(this.#variants()), excess, {
       ...storedFacts({ registry, isThere: this.deps.isThere }),
-      keepReason: this.#keepReason(arrived),
+      keepReason: keepWatched(this.deps.watched(), this.#useReason(arrived)),
       isHeld: this.#isHeld(),
       reason: (variant) => order.reason(variant),
     });
@@ -212,7 +214,7 @@ export class DiskBudget {
     return rows.map((row) => ({ ...row, fetchMs: fetchMs(row) }));
   }
 
-  #keepReason(arrived: readonly Arrival[]): (variant: ModelKey) => string | undefined {
+  #useReason(arrived: readonly Arrival[]): (variant: ModelKey) => string | undefined {
     const { registry, memory, pulling } = this.deps;
     return keeping({
       pinned: registry.listPinned(),
@@ -231,7 +233,7 @@ export class DiskBudget {
   async #evict(plan: EvictionPlan, arrived: readonly Arrival[] = []): Promise<EvictedVariant[]> {
     const gone: EvictedVariant[] = [];
     for (const victim of plan.victims) {
-      const mayGo = () => this.#keepReason(arrived)(victim) === undefined;
+      const mayGo = () => this.#useReason(arrived)(victim) === undefined;
       const orphans = await this.deps.versions.removeVariant(victim, mayGo);
       if (orphans === undefined) continue;
       const evicted = { ...victim, bytes: await freeBlobs(this.deps, orphans) };

@@ -34,6 +34,19 @@ export function keeping(uses: VariantUses): (variant: ModelKey) => string | unde
   };
 }
 
+/** Adds those whose files lie in watched folders to a look at uses. */
+export function keepWatched(
+  watched: readonly Arrival[],
+  useReason: (variant: ModelKey) => string | undefined,
+): (variant: ModelKey) => string | undefined {
+  const there = new Set(watched.map(({ model, version }) => JSON.stringify([model, version])));
+  return (variant) => {
+    const reason = useReason(variant);
+    if (reason !== undefined) return reason;
+    return there.has(JSON.stringify([variant.model, variant.version])) ? "in a watched folder" : undefined;
+  };
+}
+
 function nameOf({ model, version, variant }: ModelKey): string {
   return formatModelRef({ model, version, variant });
 }

@@ -65,37 +65,41 @@ function incomingOf(quota: LibrarySettings["disk"]["incoming"]): LibrarySettings
   return { bytesMax: 0, freeMin: 0, policy: "oldest", incoming: quota };
 }
 
-test("D30: a start deletes old partial downloads, but none that a pull will resume or a repair waits for", async () => {
-  await using origin = await startOrigin();
-  await using first = await openTestLibrary();
-  const long = pseudoRandomBytes(1, 12 * MIB);
-  const url = origin.file("/f", long, { etag: '"1"' });
-  origin.bytesPerSecond = 8 * MIB;
-  const { id } = await first.library.pull(fileOf(url, exactly(long)));
-  for await (const view of first.library.watchPull(id)) if (view.bytes_done > 6 * MIB) break;
-  await first.library.pausePull(id);
-  const damaged = pseudoRandomBytes(2, 11 * MIB);
-  expectDone(await pullAndWait(first.library, fileOf(origin.file("/d", damaged), {}, "damaged")));
-  const blob = join(first.home, "blobs", "sha256", digestOf(damaged).slice(0, 2), digestOf(damaged));
-  await truncate(blob, 10 * MIB);
-  const verified = await first.library.verify({});
-  for await (const _view of first.library.watchJob(verified.id) as AsyncIterable<JobView>);
-  const young = await leavePart(first, "young", DAY_S, MIB);
-  const old = await leavePart(first, "old", 8 * DAY_S, MIB);
-  for (const key of [digestOf(long), digestOf(damaged)]) await makeOld(first.home, key, 30 * DAY_S);
-  expect(keysIn(first.home).toSorted()).toEqual([digestOf(long), digestOf(damaged), young, old].toSorted());
-  await first.close();
+test(
+  "D30: a start deletes old partial downloads, but none that a pull will resume or a repair waits for",
+  async () => {
+    await using origin = await startOrigin();
+    await using first = await openTestLibrary();
+    const long = pseudoRandomBytes(1, 12 * MIB);
+    const url = origin.file("/f", long, { etag: '"1"' });
+    origin.bytesPerSecond = 8 * MIB;
+    const { id } = await first.library.pull(fileOf(url, exactly(long)));
+    for await (const view of first.library.watchPull(id)) if (view.bytes_done > 6 * MIB) break;
+    await first.library.pausePull(id);
+    const damaged = pseudoRandomBytes(2, 11 * MIB);
+    expectDone(await pullAndWait(first.library, fileOf(origin.file("/d", damaged), {}, "damaged")));
+    const blob = join(first.home, "blobs", "sha256", digestOf(damaged).slice(0, 2), digestOf(damaged));
+    await truncate(blob, 10 * MIB);
+    const verified = await first.library.verify({});
+    for await (const _view of first.library.watchJob(verified.id) as AsyncIterable<JobView>);
+    const young = await leavePart(first, "young", DAY_S, MIB);
+    const old = await leavePart(first, "old", 8 * DAY_S, MIB);
+    for (const key of [digestOf(long), digestOf(damaged)]) await makeOld(first.home, key, 30 * DAY_S);
+    expect(keysIn(first.home).toSorted()).toEqual([digestOf(long), digestOf(damaged), young, old].toSorted());
+    await first.close();
 
-  origin.bytesPerSecond = Infinity;
-  const disk = incomingOf({ maxAgeS: 7 * DAY_S, bytesMax: "100%" });
-  await using second = await openTestLibrary({ home: first.home, disk });
-  second.library.keepBudget();
-  await waitUntil(() => !existsSync(partOf(first.home, old).part));
-  expect(keysIn(second.home).toSorted()).toEqual([digestOf(long), digestOf(damaged), young].toSorted());
-  origin.requests.length = 0;
-  expectDone(await waitForPull(second.library, (await second.library.resumePull(id)).id));
-  expect(origin.requestsFor("/f", "GET")[0]?.range?.start).toBeGreaterThan(4 * MIB);
-}, 20_000);
+    origin.bytesPerSecond = Infinity;
+    const disk = incomingOf({ maxAgeS: 7 * DAY_S, bytesMax: "100%" });
+    await using second = await openTestLibrary({ home: first.home, disk });
+    second.library.keepBudget();
+    await waitUntil(() => !existsSync(partOf(first.home, old).part));
+    expect(keysIn(second.home).toSorted()).toEqual([digestOf(long), digestOf(damaged), young].toSorted());
+    origin.requests.length = 0;
+    expectDone(await waitForPull(second.library, (await second.library.resumePull(id)).id));
+    expect(origin.requestsFor("/f", "GET")[0]?.range?.start).toBeGreaterThan(4 * MIB);
+  },
+  20_000,
+);
 
 test("D30: of too many partial downloads the oldest go until the rest is within the quota", async () => {
   await using first = await openTestLibrary();
