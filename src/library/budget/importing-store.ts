@@ -3,7 +3,7 @@ import { isLarderError } from "../../core/index.ts";
 import type { BlobStore } from "../../store/index.ts";
 import type { DiskBudget } from "./disk-budget.ts";
 
-type ImportingStore = Pick<BlobStore, "importFile" | "pin" | "has" | "remove">;
+type ImportingStore = Pick<BlobStore, "importFile" | "open" | "pin" | "has" | "remove">;
 
 /**
  * A store that makes room for an import that finds the disk full. As imports share bytes where they can, only one that could not is
@@ -14,6 +14,7 @@ export function importingStore(
   budget: Pick<DiskBudget, "makeRoom" | "isOn">,
 ): ImportingStore {
   return {
+    open: (digest, sizeBytes) => store.open(digest, sizeBytes),
     pin: (digest) => store.pin(digest),
     has: (digest) => store.has(digest),
     remove: (digest) => store.remove(digest),
