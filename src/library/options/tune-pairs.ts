@@ -3,8 +3,9 @@ import type { LoadedModel } from "../../runtimes/index.ts";
 import type { Activity } from "../models/activity.ts";
 import type { MakeCall } from "./tune-calls.ts";
 
-/** Fewer tell nothing. */
+/** Fewer tell nothing, unless each says that the candidate is so many times slower. */
 const RUNS_MIN = 3;
+const HOPELESS = 2;
 const WARM_UPS = 2;
 /** Between two looks whether requests still run. */
 const LOOK_MS = 5;
@@ -19,7 +20,7 @@ export interface PairsDeps {
 export interface PairsLimits {
   /** Pairs wanted. */
   readonly runs: number;
-  /** By the clock that never goes back: from then on {@link RUNS_MIN} pairs have to do. */
+  /** By the clock that never goes back: from then on few pairs have to do. */
   readonly enoughMs: number;
   /** Then what there is has to do. */
   readonly untilMs: number;
@@ -45,11 +46,15 @@ export async function measurePairs(
 ): Promise<Pairs | undefined> {
   const { clock, activity, makeCall, signal } = deps;
   const times = { present: [] as number[], candidate: [] as number[] };
-  for (let round = 0; round < WARM_UPS; round++) {
+  const isEnough = () =>
+    times.present.length >= RUNS_MIN ||
+    (times.present.length > 0 &&
+      times.candidate.every((ms, at) => ms > HOPELESS * (times.present[at] ?? ms)));
+  for (let round = 0; round < WARM_UPS && (round === 0 || clock.monotonicMs() < enoughMs); round++) {
     for (const model of [present, candidate]) await makeCall(round)(model, signal);
   }
   for (let round = WARM_UPS; times.present.length < runs; round++) {
-    if (clock.monotonicMs() >= enoughMs && times.present.length >= RUNS_MIN) break;
+    if (clock.monotonicMs() >= enoughMs && isEnough()) break;
     if (clock.monotonicMs() >= untilMs || !await waitForQuiet(deps, untilMs)) break;
     const begun = activity.begun;
     const timed = async (model: LoadedModel) => {
@@ -66,7 +71,7 @@ export async function measurePairs(
     times.present.push(first === present ? firstMs : secondMs);
     times.candidate.push(first === present ? secondMs : firstMs);
   }
-  if (times.present.length < RUNS_MIN) return undefined;
+  if (!isEnough()) return undefined;
   return {
     runs: times.present.length,
     presentMs: median(times.present),

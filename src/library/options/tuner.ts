@@ -133,8 +133,11 @@ class Trial {
     this.#totalMs = (how.request.seconds_max ?? SECONDS_MAX_DEFAULT) * 1000;
   }
 
+  /** Also when the model was unloaded: it leaves the memory when nobody uses it any more, and this is a use. */
   get isOver(): boolean {
-    return this.#deps.clock.monotonicMs() - this.#startMs >= this.#totalMs;
+    const label = labelOf(this.lease.key);
+    const isServed = this.#deps.stats().cached_models.some((one) => labelOf(one) === label);
+    return !isServed || this.#deps.clock.monotonicMs() - this.#startMs >= this.#totalMs;
   }
 
   async measure(options: OptionValues, confirms: boolean): Promise<number | undefined> {

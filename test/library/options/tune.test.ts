@@ -35,6 +35,8 @@ interface Bench {
   readonly loads: OptionValues[];
   readonly reserved: number[];
   alive: number;
+  /** Whether the model that is tuned is still in the cache. */
+  isLoaded: boolean;
   tune(request?: Partial<TuneRequest>): Promise<TuneResult>;
 }
 
@@ -54,6 +56,7 @@ function bench(present: OptionValues, cost: Cost, bytesMax = 1000): Bench {
   const it: Bench = {
     ...{ clock, activity, kept, loads, reserved },
     alive: 0,
+    isLoaded: true,
     tune: async (request = {}) => {
       const { id } = tuner.start({ model: "acme/m", ...request });
       let last = jobs.get(id);
@@ -75,7 +78,11 @@ function bench(present: OptionValues, cost: Cost, bytesMax = 1000): Bench {
     },
     acquire: () => ({ lease, by: KEY, loadMs: 0, [Symbol.dispose]() {} }),
     check: () => {},
-    stats: () => ({ bytes: 100, bytes_max: bytesMax, cached_models: [{ ...KEY, bytes: 100 } as never] }),
+    stats: () => ({
+      bytes: 100,
+      bytes_max: bytesMax,
+      cached_models: it.isLoaded ? [{ ...KEY, bytes: 100 } as never] : [],
+    }),
     reserve: (bytes) => {
       reserved.push(bytes);
       return () => void reserved.push(-bytes);
@@ -166,9 +173,21 @@ test("requests that never end leave nothing to measure, and the time is bounded"
 test("no new setting is begun after seconds_max", async () => {
   const it = bench({}, () => 1000);
   const result = await it.tune({ runs: 3, seconds_max: 24 });
-  // Two warm-ups and three runs, of both: ten seconds each; the third setting comes too late to be measured.
-  expect(result.candidates.map(({ runs }) => runs)).toEqual([3, 3, 0]);
+  // A warm-up and three runs, of both: eight seconds each.
+  expect(result.candidates.map(({ runs }) => runs)).toEqual([3, 3, 3]);
   expect(it.clock.monotonicMs()).toBeLessThan(30_000);
+});
+
+test("a setting that is hopeless is soon done with, and so is a model that is unloaded", async () => {
+  const it = bench({}, ({ threads, spin }) => {
+    if (spin) it.isLoaded = false;
+    return threads === 1 ? 9000 : 10;
+  });
+  const { candidates } = await it.tune();
+  const one = candidates.find(({ options }) => options["threads"] === 1);
+  expect(one).toMatchObject({ runs: 1, p50_ms: 9000, present_p50_ms: 10 });
+  expect(candidates.at(-1)?.options).toEqual({ spin: true });
+  expect(it.clock.monotonicMs()).toBeLessThan(25_000);
 });
 
 test("without room for a second copy it is refused, and nothing is loaded", async () => {
