@@ -119,7 +119,7 @@ export function createLibrary(
   const sweeping = { registry, store, partKeys: () => pulls.partKeys(), graceS: settings.gcGraceS };
   const recordUses: Registry["recordUses"] = async (report) => {
     await registry.recordUses(report);
-    listing.noteUses(report);
+    await listing.noteUses(report);
   };
   const uses = new UseRecorder({ registry: { recordUses }, clock });
   const preferred = (model: string, version: string) => {

@@ -44,16 +44,19 @@ export function listingReads(db: ReadConnection): ListingReads {
   };
 }
 
-function toListed(
-  { variants, format, isScanned, hasUrl, uses, usedAtS, ...row }: StoredListed,
-): ListedModelRow {
+/** Written out: there may be a hundred thousand of them, and one object each is enough. */
+function toListed(row: StoredListed): ListedModelRow {
   return {
-    ...row,
-    variants: variants === null ? [] : variants.split("\n"),
-    format: FORMATS[format ?? 0] ?? "other",
-    isScanned: isScanned === 1,
-    hasUrl: hasUrl === 1,
-    uses: uses ?? 0,
-    ...(usedAtS === null ? {} : { usedAtS }),
+    model: row.model,
+    versionCount: row.versionCount,
+    latest: row.latest,
+    sizeBytes: row.sizeBytes,
+    updatedAtS: row.updatedAtS,
+    variants: row.variants === null ? [] : row.variants.split("\n"),
+    format: FORMATS[row.format ?? 0] ?? "other",
+    isScanned: row.isScanned === 1,
+    hasUrl: row.hasUrl === 1,
+    uses: row.uses ?? 0,
+    usedAtS: row.usedAtS ?? undefined,
   };
 }

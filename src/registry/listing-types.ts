@@ -16,8 +16,8 @@ export interface ListedModelRow {
   readonly hasUrl: boolean;
   /** Of all variants that are here. */
   readonly uses: number;
-  /** Absent when none was used. */
-  readonly usedAtS?: number;
+  /** Undefined when none was used. */
+  readonly usedAtS: number | undefined;
 }
 
 /** A model of which nothing is here: what is known of tries to have it, or of its hub. */

@@ -8,6 +8,7 @@ function writeElsewhere(path: string, sql: string): void {
   const script = `
     const { Database } = require("bun:sqlite");
     const db = new Database(${JSON.stringify(path)});
+    db.run("PRAGMA busy_timeout = 5000");
     db.run(${JSON.stringify(sql)});
     db.close(true);
   `;
@@ -104,7 +105,7 @@ test("a listed model tells what its latest version is made of and where from", (
     };
     const iris = {
       ...{ model: "iris", versionCount: 1, latest: "1", sizeBytes: 7, variants: ["b", "default"] },
-      ...{ format: "onnx", isScanned: false, hasUrl: false, uses: 0 },
+      ...{ format: "onnx", isScanned: false, hasUrl: false, uses: 0, usedAtS: undefined },
     };
     const rows = registry.listedModels({ limit: 10 });
     expect(rows.map(({ updatedAtS: _, ...row }) => row)).toEqual([chat, iris] as never);

@@ -29,8 +29,8 @@ export interface Description {
   uses: number;
   /** 0 when it was never used. */
   usedAtS: number;
-  /** Undefined until they were read. */
-  facts: HeaderFacts | undefined;
+  /** Undefined until they were read, null when they could not be. */
+  facts: HeaderFacts | null | undefined;
 }
 
 /** A variant that is being brought here. */

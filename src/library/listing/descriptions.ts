@@ -9,7 +9,7 @@ export interface Change {
 }
 
 export interface DescriptionsDeps {
-  readonly source: Pick<DescriptionSource, "find" | "here" | "elsewhere">;
+  readonly source: Pick<DescriptionSource, "find" | "useOf" | "here" | "elsewhere">;
   readonly onChange: (change: Change) => void;
   /** Called instead after so many changes at once that telling each of them would hold up everybody. */
   readonly onManyChanges: () => void;
@@ -63,23 +63,23 @@ export class Descriptions {
     }
   }
 
-  /** Looks at one model again. */
-  touch(model: string): void {
+  /** Looks at one model again. @param wasRepaired Headers that could not be read are read again. */
+  touch(model: string, wasRepaired = false): void {
     this.#touched?.add(model);
     const before = this.#byName.get(model);
     const now = this.#deps.source.find(model);
+    const known = wasRepaired && before?.facts === null ? undefined : before;
     if (now === undefined) this.#remove(model);
-    else this.#put(this.#kept(before, now));
+    else this.#put(this.#kept(known, now));
     const listed = this.#byName.get(model);
     if (before !== listed) this.#deps.onChange({ before, now: listed });
   }
 
-  /** Adds uses to a model, if it is listed. */
-  noteUse(model: string, count: number, usedAtS: number): void {
+  /** A model was used. What the registry says of it is taken as it is: it may have been looked at since. */
+  noteUse(model: string): void {
+    this.#touched?.add(model);
     const description = this.#byName.get(model);
-    if (description === undefined) return;
-    description.uses += count;
-    description.usedAtS = Math.max(description.usedAtS, usedAtS);
+    if (description !== undefined) Object.assign(description, this.#deps.source.useOf(model));
   }
 
   async #build(signal: AbortSignal): Promise<{ list: Description[]; byName: Map<string, Description> }> {

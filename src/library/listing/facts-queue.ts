@@ -6,8 +6,8 @@ const AT_ONCE = 4;
 const log = logger("listing");
 
 export interface FactsQueueDeps {
-  readonly read: (description: Description) => Promise<HeaderFacts>;
-  readonly onFacts: (description: Description, facts: HeaderFacts) => void;
+  readonly read: (description: Description) => Promise<HeaderFacts | null>;
+  readonly onFacts: (description: Description, facts: HeaderFacts | null) => void;
 }
 
 /** Reads the headers of models that are listed without what they tell. Nothing is read before somebody asks for it. */

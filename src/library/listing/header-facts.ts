@@ -14,8 +14,11 @@ export interface HeaderFactsDeps {
   readonly preferred: (model: string, version: string) => string | undefined;
 }
 
-/** What the headers of the latest version's default variant tell. Headers that cannot be read tell nothing. */
-export async function readHeaderFacts(deps: HeaderFactsDeps, description: Description): Promise<HeaderFacts> {
+/** What the headers of the latest version's default variant tell; null when they cannot be read. */
+export async function readHeaderFacts(
+  deps: HeaderFactsDeps,
+  description: Description,
+): Promise<HeaderFacts | null> {
   const files = filesOf(deps, description);
   try {
     const metadata = await deps.runtimes.inspect(files);
@@ -24,13 +27,7 @@ export async function readHeaderFacts(deps: HeaderFactsDeps, description: Descri
   } catch (error) {
     // Broken, damaged, or removed meanwhile: a list says what there is, and loading says what is wrong with it.
     if (!isLarderError(error)) throw error;
-    return {
-      ...description.abilities,
-      architecture: null,
-      parameters: null,
-      contextLength: null,
-      quantization: null,
-    };
+    return null;
   }
 }
 

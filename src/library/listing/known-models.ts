@@ -87,14 +87,14 @@ export class KnownModels {
         if (state !== undefined) this.#deps.outside.noteOwn(state);
       }
     }
-    this.touch(this.#touchedBy(event));
+    this.touch(this.#touchedBy(event), event.type === "repaired");
   }
 
   /** Looks at these again. */
-  touch(models: Iterable<string>): void {
+  touch(models: Iterable<string>, wereRepaired = false): void {
     if (this.#complete === undefined && this.#running === undefined) return;
     try {
-      for (const model of models) this.#deps.descriptions.touch(model);
+      for (const model of models) this.#deps.descriptions.touch(model, wereRepaired);
     } catch (error) {
       // Whoever tells of an event has nothing to do with the list: the next one who asks for it looks at everything.
       this.#complete = undefined;

@@ -1,4 +1,4 @@
-import { type Clock, type Events, SingleFlight } from "../../core/index.ts";
+import { type Clock, type Events, logger, SingleFlight } from "../../core/index.ts";
 import type { CacheStats } from "../../cache/index.ts";
 import type { Registry, UseReport } from "../../registry/index.ts";
 import type {
@@ -20,6 +20,7 @@ import { HitCount } from "./hit-count.ts";
 import { KnownModels, type KnownModelsDeps } from "./known-models.ts";
 import { Live } from "./live.ts";
 import { Outside, type OutsideDeps } from "./outside.ts";
+import { Pauses } from "./pauses.ts";
 import { isListed, type ListingQuery, prepareQuery } from "./query.ts";
 import { Responses, type StoredResponse } from "./responses.ts";
 import { selectPage } from "./select-page.ts";
@@ -27,6 +28,7 @@ import { DescriptionSource, type SourceDeps } from "./source.ts";
 import { TimeToLive } from "./time-to-live.ts";
 import { answerOf, pageView } from "./views.ts";
 
+const log = logger("listing");
 /** What is loaded, pinned and used may be shown so much later than it changed. */
 const LIVE_MS = 1000;
 /** A first list waits so long for the headers of many models; what is read later is in the lists after it. */
@@ -35,7 +37,7 @@ const FACTS_WAIT_MS = 2000;
 export interface ModelListingDeps
   extends OutsideDeps, Pick<SourceDeps, "arrivals">, Pick<KnownModelsDeps, "modelOfPull"> {
   readonly registry: Registry;
-  readonly readFacts: (description: Description) => Promise<HeaderFacts>;
+  readonly readFacts: (description: Description) => Promise<HeaderFacts | null>;
   readonly cacheStats: () => Pick<CacheStats, "cached_models" | "pins">;
   readonly events: Events;
   readonly clock: Clock;
@@ -152,10 +154,18 @@ export class ModelListing implements ServedListing {
     };
   }
 
-  /** Models were used, and the registry knows. */
-  noteUses({ variants }: Pick<UseReport, "variants">): void {
-    for (const { model, count, usedAtS } of variants) this.#descriptions.noteUse(model, count, usedAtS);
-    if (variants.length > 0) this.#live.noteUse();
+  /** Models were used, and the registry knows. Never rejects: who counts uses would count them again. */
+  async noteUses({ variants }: Pick<UseReport, "variants">): Promise<void> {
+    const pauses = new Pauses();
+    try {
+      for (const model of new Set(variants.map((variant) => variant.model))) {
+        this.#descriptions.noteUse(model);
+        if (pauses.isDue) await pauses.take();
+      }
+    } catch (error) {
+      log.warn("Cannot show the last uses of models yet: {error}", { error: String(error) });
+    }
+    this.#live.noteUse();
   }
 
   /** A hub was asked about a model. */
@@ -170,7 +180,11 @@ export class ModelListing implements ServedListing {
 
   #answerFresh(query: ListingQuery, foreignWrites: number): ListAnswer | Promise<ListAnswer> {
     const looking = this.#known.ensure(foreignWrites, !query.quick);
-    return looking === undefined ? this.#answerNow(query) : looking.then(() => this.#answerNow(query));
+    if (looking !== undefined) return looking.then(() => this.#answerNow(query));
+    const answer = this.#answerNow(query);
+    // A finished answer asks nothing of the descriptions.
+    if (answer instanceof Promise) this.#known.counts.hits++;
+    return answer;
   }
 
   #answerNow(query: ListingQuery): ListAnswer | Promise<ListAnswer> {
@@ -181,7 +195,6 @@ export class ModelListing implements ServedListing {
       return answer;
     }
     this.#responseCounts.misses++;
-    this.#known.counts.hits++;
     // What changed since may not be in an answer that is being made: it is another piece of work.
     return this.#making.run(`${this.#revision(query)} ${query.key}`, () => this.#make(query));
   }
@@ -225,7 +238,7 @@ export class ModelListing implements ServedListing {
     else this.#responses.noteChange(change);
   }
 
-  #noteFacts(description: Description, facts: HeaderFacts): void {
+  #noteFacts(description: Description, facts: HeaderFacts | null): void {
     if (this.#descriptions.find(description.model) === description) {
       const now = { ...description, facts };
       this.#factChanges++;

@@ -6,7 +6,8 @@ import { isListed, type ListingQuery } from "./query.ts";
 import type { SelectedPage } from "./select-page.ts";
 
 const ENTRIES_MAX = 500;
-const BYTES_MAX = 32 * 1024 * 1024;
+/** A hundred first pages. Who walks through everything asks for each page once. */
+const BYTES_MAX = 4 * 1024 * 1024;
 /** What an entry takes beside its bytes, and for each model of its page. */
 const [ENTRY_BYTES, MODEL_BYTES] = [1024, 8];
 

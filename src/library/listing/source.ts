@@ -14,7 +14,7 @@ const PAGE = 50;
 export interface SourceDeps {
   readonly registry: Pick<
     Registry,
-    "listedModels" | "findListedModel" | "triedModels" | "findAbsentModel" | "hasModel"
+    "listedModels" | "findListedModel" | "triedModels" | "findAbsentModel" | "hasModel" | "accessOf"
   >;
   readonly arrivals: () => readonly Arrival[];
 }
@@ -31,6 +31,15 @@ export class DescriptionSource {
     if (arrivals.length > 0) return describeArriving(model, arrivals);
     const absent = this.deps.registry.findAbsentModel(model);
     return absent && describeAbsent(absent);
+  }
+
+  /** Of all variants that are here. */
+  useOf(model: string): Pick<Description, "uses" | "usedAtS"> {
+    const used = this.deps.registry.accessOf(model).filter(({ count }) => count > 0);
+    return {
+      uses: used.reduce((sum, { count }) => sum + count, 0),
+      usedAtS: Math.max(0, ...used.map(({ usedAtS }) => usedAtS)),
+    };
   }
 
   /** Every model that is here, by name, page after page with pauses. */

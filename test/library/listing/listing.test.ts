@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { rm, utimes } from "node:fs/promises";
 import { tempFolder } from "../../helpers/temp-folder.ts";
 import { waitUntil } from "../../helpers/wait.ts";
-import { codeOf, versionOf } from "../../registry/fixtures.ts";
+import { codeOf, digestOf, versionOf } from "../../registry/fixtures.ts";
 import { listingPlace, writeElsewhere } from "./place.ts";
 
 const NEW_MODEL = `
@@ -196,6 +196,25 @@ test("a changed folder is waited for, but not by who wants no disk work", async 
   expect(at.looks()).toBe(4);
 });
 
+test("headers that could not be read are tried again when their file was repaired", async () => {
+  await using at = await listingPlace();
+  await at.put("iris", "1", [{ path: "iris.onnx", content: "1" }]);
+  const kinds = async () =>
+    (await at.list()).models.map(({ architecture, runtime }) => [architecture, runtime]);
+  expect(await kinds()).toEqual([[null, "onnx"]]);
+  at.facts.set("iris", {
+    ...{ runtime: "onnx", capabilities: ["predict"], architecture: "tree", parameters: 3 },
+    ...{ contextLength: null, quantization: null },
+  });
+  expect(await kinds()).toEqual([[null, "onnx"]]);
+  at.events.emit({ type: "repaired", digest: digestOf("1") });
+  expect(await kinds()).toEqual([["tree", "onnx"]]);
+  // What was read is not read again.
+  at.facts.clear();
+  at.events.emit({ type: "damaged", digest: digestOf("1"), chunks: [0] });
+  expect(await kinds()).toEqual([["tree", "onnx"]]);
+});
+
 test("what is dropped in a watched folder is in the next list, and goes when it is taken or refused", async () => {
   await using folder = await tempFolder();
   await using at = await listingPlace();
@@ -226,7 +245,7 @@ test("what changes all the time is a second late at most, and forgets no answer"
   await at.registry.putOptions({ model: "rose", variant: "", pinned: true, options: {} });
   const report = { model: "rose", version: "1", variant: "default", count: 3, usedAtS: 1500, loadsMs: [] };
   await at.registry.recordUses({ variants: [report], hours: [], follows: [] });
-  at.listing.noteUses({ variants: [report] });
+  await at.listing.noteUses({ variants: [report] });
   await at.clock.advance(1000);
   expect((await at.list()).models).toMatchObject([
     { model: "iris", loaded: true, pinned: false, access_count: 0, last_used_at: null },
@@ -234,7 +253,12 @@ test("what changes all the time is a second late at most, and forgets no answer"
   ]);
   expect((await at.listing.cacheInfo()).api_cache).toMatchObject({ hits: 1, misses: 1 });
   expect(await at.names({ sort: "-access_count" })).toEqual(["rose", "iris"]);
-  at.listing.noteUses({ variants: [{ ...report, model: "iris", count: 9 }] });
+  await at.registry.recordUses({
+    variants: [{ ...report, model: "iris", count: 9 }],
+    hours: [],
+    follows: [],
+  });
+  await at.listing.noteUses({ variants: [{ ...report, model: "iris", count: 9 }] });
   await at.clock.advance(1000);
   expect(await at.names({ sort: "-access_count" })).toEqual(["iris", "rose"]);
 });

@@ -12,11 +12,6 @@ import { type FileSpec, versionOf } from "../../registry/fixtures.ts";
 
 export type CachedModel = CacheStats["cached_models"][number];
 
-export const NO_FACTS: HeaderFacts = {
-  ...{ runtime: "mapped", capabilities: ["files"], architecture: null, parameters: null },
-  ...{ contextLength: null, quantization: null },
-};
-
 /** A list over a real registry, with everything beside it in the test's hands. */
 export interface ListingPlace extends AsyncDisposable {
   readonly listing: ModelListing;
@@ -24,6 +19,7 @@ export interface ListingPlace extends AsyncDisposable {
   readonly path: string;
   readonly clock: FakeClock;
   readonly events: LocalEvents;
+  /** Of models whose headers can be read. */
   readonly facts: Map<string, HeaderFacts>;
   readonly pulls: Arrival[];
   /** Names of models that are in memory. */
@@ -72,7 +68,7 @@ export async function listingPlace(seed: (path: string) => void = () => {}): Pro
   };
   const listing = new ModelListing({
     ...{ registry, clock, events },
-    readFacts: ({ model }) => Promise.resolve(facts.get(model) ?? NO_FACTS),
+    readFacts: ({ model }) => Promise.resolve(facts.get(model) ?? null),
     cacheStats: () => ({ cached_models: [...loaded].map((model) => ({ model }) as CachedModel), pins: [] }),
     arrivals: () => [
       ...pulls,
@@ -111,6 +107,7 @@ export function writeElsewhere(path: string, sql: string): void {
   const script = `
     const { Database } = require("bun:sqlite");
     const db = new Database(${JSON.stringify(path)});
+    db.run("PRAGMA busy_timeout = 5000");
     db.run(${JSON.stringify(sql)});
     db.close(true);
   `;
