@@ -85,6 +85,9 @@ export interface BestView {
 
 export interface RemoveView {
   readonly model: string;
+  /** Present when only this variant went. */
+  readonly variant?: string;
+  /** That went, or that had the variant. */
   readonly versions: readonly string[];
   readonly bytes_freed: number;
 }

@@ -180,11 +180,19 @@ function removing(removed: string[]): Partial<LarderApi> {
 test.each<[string, string[], string[], number]>([
   ["a whole model of several versions is not removed unasked", ["iris"], [], 2],
   ["--yes removes it", ["iris", "--yes"], ["iris"], 0],
+  ["nor is a variant of several versions", ["iris:q4"], [], 2],
+  ["a variant of one version is", ["iris@1:q4"], ["iris@1:q4"], 0],
   ["one version goes without a question", ["iris@1.2.0"], ["iris@1.2.0"], 0],
 ])("%s", async (_, args, expected, exit) => {
   const removed: string[] = [];
   const { code } = await larder(["remove", ...args], { api: removing(removed) });
   expect([code, removed]).toEqual([exit, expected]);
+});
+
+test("what was removed is told, down to the variant", async () => {
+  const view = { model: "iris", variant: "q4", versions: ["2", "1"], bytes_freed: 2048 };
+  const { stdout } = await larder(["remove", "iris:q4", "--yes"], { api: { remove: async () => view } });
+  expect(stdout).toBe("Removed iris:q4: 2 versions, 2.0 KiB\n");
 });
 
 test("alias set, list and remove", async () => {

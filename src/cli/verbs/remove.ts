@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { LarderError, parseModelRef } from "../../core/index.ts";
+import { formatModelRef, LarderError, parseModelRef } from "../../core/index.ts";
 import type { LarderApi } from "../../library/index.ts";
 import type { VerbContext } from "../cli-types.ts";
 import { formatBytes, plural } from "../format.ts";
@@ -11,38 +11,41 @@ interface RemoveOptions {
 }
 
 export const remove: Verb = (program, cli) => {
-  const command = program.command("remove").description("remove a version, or a model with all its versions")
-    .argument("<reference>", "model, or model@version")
-    .option("--yes", "do not ask before a model of several versions goes");
-  addExample(command, "larder remove iris@1.2.0");
+  const command = program.command("remove")
+    .description("remove a version, a variant, or a model with all its versions")
+    .argument("<reference>", "model[@version][:variant]; without a version all of them")
+    .option("--yes", "do not ask before something of several versions goes");
+  addExample(command, "larder remove iris@1.2.0", "larder remove acme/tiny@1.2.0:q4");
   command.action(cli.action<RemoveOptions>(async (context, { args: [reference = ""], options }) => {
     const removed = await withApi(context, async ({ api }) => {
       if (!options.yes) await confirm(context, api, reference);
       return await api.remove(reference);
     });
     context.output.document(removed);
+    const { versions, bytes_freed } = removed;
     context.output.line(
-      `Removed ${removed.model}: ${plural(removed.versions.length, "version")}, ${
-        formatBytes(removed.bytes_freed)
+      `Removed ${formatModelRef(removed)}: ${plural(versions.length, "version")}, ${
+        formatBytes(bytes_freed)
       }`,
     );
   }));
 };
 
 async function confirm(context: VerbContext, api: LarderApi, reference: string): Promise<void> {
-  const { model, version } = parseModelRef(reference);
+  const { model, version, variant } = parseModelRef(reference);
   if (version !== undefined) return;
   const count = (await api.describe(model)).versions.length;
   if (count < 2) return;
+  const what = variant === undefined ? model : `${variant} of ${model}`;
   const refused = new LarderError(
     "USAGE",
-    `Cannot remove ${model} with its ${count} versions: not confirmed`,
+    `Cannot remove ${what} with its ${count} versions: not confirmed`,
     {
       hint: "Give --yes, or name one version.",
     },
   );
   if (!context.output.interactive || context.stdin().isTTY !== true) throw refused;
-  if (!/^y(es)?$/i.test(await ask(context, `Remove ${model} with all ${count} versions? [y/N] `))) {
+  if (!/^y(es)?$/i.test(await ask(context, `Remove ${what} with all ${count} versions? [y/N] `))) {
     throw refused;
   }
 }

@@ -16,6 +16,7 @@ import { createModelOptions, KeptOptions, Pins } from "../options/index.ts";
 import { acquireModel } from "./acquire.ts";
 import { Activity } from "./activity.ts";
 import { Aside } from "./aside.ts";
+import { downloadedFiles } from "../variant-files.ts";
 import { Candidates } from "./candidates.ts";
 import { labelOf, type LoadedVariant, ModelLoader } from "./model-loader.ts";
 import { ServedModels } from "./served-models.ts";
@@ -133,7 +134,8 @@ export function createServedModels(parts: ServedModelsParts): MemoryOfModels {
   });
   const unfollow = settings.followsAliases ? follow(events, cache, models) : () => {};
   const unsubscribe = events.subscribe((event) => {
-    if (event.type === "removed") unloadRemoved(cache, event.model, event.version);
+    if (event.type === "removed") unloadRemoved(cache, event);
+    if (event.type === "variant" && !isHere(registry, event)) unloadRemoved(cache, event);
   });
   const unfollowPins = pins.keep(events);
   return Object.assign(models, {
@@ -181,8 +183,18 @@ function follow(events: Events, cache: ModelCache<LoadedVariant>, models: Served
 }
 
 /** Who uses it finishes; its memory is then given back. */
-function unloadRemoved(cache: ModelCache<LoadedVariant>, model: string, version: string | undefined): void {
+function unloadRemoved(
+  cache: ModelCache<LoadedVariant>,
+  { model, version, variant }: { readonly model: string } & Partial<ModelKey>,
+): void {
   for (const one of cache.stats().cached_models) {
-    if (one.model === model && one.version === (version ?? one.version)) cache.evict(one);
+    const isMeant = one.model === model && one.version === (version ?? one.version) &&
+      one.variant === (variant ?? one.variant);
+    if (isMeant) cache.evict(one);
   }
+}
+
+function isHere(registry: Pick<Registry, "findVersion">, { model, version, variant }: ModelKey): boolean {
+  const row = registry.findVersion(model, version);
+  return row !== undefined && downloadedFiles(row, variant) !== undefined;
 }

@@ -1,18 +1,10 @@
 import { sep } from "node:path";
-import type { Registry, VersionRow } from "../../registry/index.ts";
-import type { BlobStore } from "../../store/index.ts";
-import { removeReference } from "../remove.ts";
-import type { VersionWriter } from "../version-writer.ts";
-
-export interface DropDeps {
-  readonly registry: Registry;
-  readonly store: Pick<BlobStore, "remove" | "has">;
-  readonly versions: Pick<VersionWriter, "remove">;
-}
+import type { VersionRow } from "../../registry/index.ts";
+import { type RemoveDeps, removeReference } from "../remove.ts";
 
 /** Removes a version that was made of files in a watched folder, unless it has other sources too; in any case it is its own no more. */
 export async function dropVersion(
-  deps: DropDeps,
+  deps: RemoveDeps,
   folder: string,
   { model, version }: { readonly model: string; readonly version: string },
 ): Promise<void> {
@@ -22,7 +14,11 @@ export async function dropVersion(
 }
 
 /** Names that somebody gave keep a version here that would have been forgotten. */
-export function hasAlias({ registry }: Pick<DropDeps, "registry">, model: string, version: string): boolean {
+export function hasAlias(
+  { registry }: Pick<RemoveDeps, "registry">,
+  model: string,
+  version: string,
+): boolean {
   return Object.values(registry.findModel(model)?.aliases ?? {}).includes(version);
 }
 

@@ -1,9 +1,10 @@
 import { isAbsolute, join, relative } from "node:path";
 import { type Clock, isLarderError, LarderError, logger, type Semaphore } from "../../core/index.ts";
 import type { ImportMode } from "../../store/index.ts";
+import type { RemoveDeps } from "../remove.ts";
 import type { PendingModelView, WatchedFolderView } from "../watched-types.ts";
 import { Bell } from "./bell.ts";
-import { type DropDeps, dropVersion, hasAlias } from "./drop.ts";
+import { dropVersion, hasAlias } from "./drop.ts";
 import { FolderEvents, type OpenWatcher } from "./folder-events.ts";
 import { Formats } from "./formats.ts";
 import { LatestFlight } from "./latest-flight.ts";
@@ -61,7 +62,7 @@ export class WatchedFolder {
   #isToldOf = false;
 
   constructor(
-    private readonly deps: TakeDeps & DropDeps,
+    private readonly deps: TakeDeps & RemoveDeps,
     private readonly options: WatchedFolderOptions,
     private readonly signal: AbortSignal,
   ) {

@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { type Clock, isLarderError, LarderError, logger, Semaphore } from "../../core/index.ts";
 import type { ImportMode } from "../../store/index.ts";
 import type { PendingModelView, WatchedFolders, WatchedView } from "../watched-types.ts";
-import type { DropDeps } from "./drop.ts";
+import type { RemoveDeps } from "../remove.ts";
 import type { TakeDeps } from "./take.ts";
 import { WatchedFolder } from "./watched-folder.ts";
 
@@ -31,7 +31,7 @@ export interface OwnedWatchedFolders extends WatchedFolders {
 }
 
 export function createWatchedFolders(
-  deps: Omit<TakeDeps, "nowS"> & DropDeps & { readonly clock: Clock },
+  deps: Omit<TakeDeps, "nowS"> & RemoveDeps & { readonly clock: Clock },
   { home, folders, mode, settleMs }: WatchSettings,
 ): OwnedWatchedFolders {
   const { clock } = deps;
