@@ -12,8 +12,8 @@ export class Bell {
     this.#wake?.();
   }
 
-  /** Until it rings, the time is over or the signal aborts. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Until it rings, the time is over or the signal aborts. @returns whether it rang */
+  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
     const over = new AbortController();
     if (!this.#isRung && !signal.aborted) {
       const rung = new Promise<void>((resolve) => {
@@ -23,7 +23,9 @@ export class Bell {
       await Promise.race([rung, this.clock.sleep(ms, either).catch(() => {})]);
       over.abort();
     }
+    const isRung = this.#isRung;
     this.#wake = undefined;
     this.#isRung = false;
+    return isRung;
   }
 }

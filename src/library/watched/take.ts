@@ -13,6 +13,8 @@ import type { Unit } from "./units.ts";
 import { type FoundFile, isUnchanged } from "./walk.ts";
 
 const CONFIG_BYTES_MAX = 1024 * 1024;
+/** More of them are rather what a model is to be used on. */
+const FILES_MAX = 2000;
 const WEIGHTS = /\.(?:gguf|onnx|safetensors)$/i;
 
 export interface TakeDeps {
@@ -45,6 +47,7 @@ interface WantedVariant {
  */
 export async function takeUnit(deps: TakeDeps, request: TakeRequest): Promise<void> {
   const { unit, folder } = request;
+  if (unit.files.length > FILES_MAX) throw tooMany(unit);
   const variants = await soundVariants(deps, request);
   const wanted = new Set(variants.flatMap(({ files }) => files));
   const taken = new Map<FoundFile, VersionFile>();
@@ -163,6 +166,12 @@ function modelFile(unit: Unit, file: FoundFile): ModelFile {
 
 function changed({ path }: Unit, cause?: unknown): LarderError {
   return new LarderError("BUSY", `Cannot take ${path} yet: it is being changed`, { retryable: true, cause });
+}
+
+function tooMany({ path }: Unit): LarderError {
+  return new LarderError("TOO_MANY", `Cannot take ${path}: it has more than ${FILES_MAX} files`, {
+    hint: "Keep a model in a folder of its own.",
+  });
 }
 
 function incomplete({ path }: Unit): LarderError {

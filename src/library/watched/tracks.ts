@@ -18,7 +18,16 @@ const RETRY_MAX_MS = 300_000;
 
 /** Waiting will not make these better: the files have to change. */
 const FINAL = new Set<string>([
-  ...["BAD_BODY", "BAD_INPUT", "BAD_NAME", "BAD_PATH", "MODEL_BROKEN", "NOT_SUPPORTED", "UNSAFE_PATH"],
+  ...[
+    "BAD_BODY",
+    "BAD_INPUT",
+    "BAD_NAME",
+    "BAD_PATH",
+    "MODEL_BROKEN",
+    "NOT_SUPPORTED",
+    "TOO_MANY",
+    "UNSAFE_PATH",
+  ],
   ...["VARIANT_NOT_FOUND", "VERSION_EXISTS"],
 ]);
 

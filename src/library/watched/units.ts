@@ -14,6 +14,8 @@ export interface Unit {
   readonly files: readonly FoundFile[];
   /** Files below it that somebody is writing. They are not taken, and while they change it is not either. */
   readonly unfinished: readonly FoundFile[];
+  /** A downloader keeps its notes beside one of the files: its bytes are not all there, however long nobody writes them. */
+  readonly isHeld: boolean;
 }
 
 const NAME_PARTS_MAX = 3;
@@ -109,12 +111,16 @@ function leadOf(path: string, paths: ReadonlySet<string>): string {
 }
 
 function unitOf(walk: Walk, path: string, base: string, files: readonly FoundFile[]): Unit {
-  const isFolder = base === `${path}/`;
-  return {
-    ...{ path, base, files },
-    unfinished: (isFolder ? [base] : files.map((file) => file.path))
-      .flatMap((prefix) => withPrefix(walk.unfinished, prefix)),
-  };
+  const prefixes = base === `${path}/` ? [base] : files.map((file) => file.path);
+  const unfinished = prefixes.flatMap((prefix) => withPrefix(walk.unfinished, prefix));
+  return { path, base, files, unfinished, isHeld: areHeld(files, unfinished) };
+}
+
+/** `x.gguf.aria2` beside `x.gguf`. */
+function areHeld(files: readonly FoundFile[], unfinished: readonly FoundFile[]): boolean {
+  if (unfinished.length === 0) return false;
+  const paths = new Set(files.map(({ path }) => path));
+  return unfinished.some(({ path }) => paths.has(path.replace(/(?:~|\.[^./]+)$/, "")));
 }
 
 /** @param files In order of path: those with a prefix stand side by side. */

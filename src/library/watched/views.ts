@@ -42,9 +42,9 @@ export function pendingViews(folder: string, { candidates }: Look, tracks: Track
   })).sort((a, b) => a.model < b.model ? -1 : 1);
 }
 
-function pendingState({ track }: Candidate, tracks: Tracks): PendingModelView["state"] {
+function pendingState({ unit, track }: Candidate, tracks: Tracks): PendingModelView["state"] {
   if (track.isBeingTaken) return "taking";
-  return tracks.isSettled(track) ? "waiting" : "settling";
+  return !unit.isHeld && tracks.isSettled(track) ? "waiting" : "settling";
 }
 
 function stateOf({ look, fault }: FolderFacts): WatchedFolderView["state"] {

@@ -22,7 +22,10 @@ const log = logger("watched");
 const GATHER_MS = 50;
 /** Before it is looked whether something changed meanwhile. */
 const TAKES_PER_LOOK = 64;
-/** Between looks that nobody asked for: rarely where the system tells of changes, else often, yet never most of the time. */
+/**
+ * Between looks that nobody asked for: rarely where the system tells of changes, else often, yet never most of the time. The times of
+ * folders are compared often in any case: that a disk was mounted or unmounted is not told.
+ */
 const QUIET_MS = 60_000;
 const OFTEN_MS = 2_000;
 const LOOK_SHARE = 20;
@@ -93,7 +96,7 @@ export class WatchedFolder {
       while (!this.signal.aborted) {
         const isDone = await this.#tend();
         if (!isDone) continue;
-        await this.#bell.wait(this.#restMs(), this.signal);
+        await this.#rest();
         await clock.sleep(GATHER_MS + this.#lookMs, this.signal);
       }
     } catch (error) {
@@ -110,13 +113,10 @@ export class WatchedFolder {
 
   /** Looks if there is a reason to. */
   async lookIfMoved(): Promise<boolean> {
-    const walk = this.#look?.walk;
-    if (walk !== undefined && !this.#isToldOf && !await hasMoved(this.folder, walk, FOLDERS_ASKED_MAX)) {
-      return false;
-    }
-    const isNew = await this.look();
-    if (isNew) this.#bell.ring();
-    return isNew;
+    if (!this.#isToldOf && !await this.#hasMoved()) return false;
+    // Whatever it finds, when to look next may be another time than before.
+    this.#bell.ring();
+    return await this.look();
   }
 
   ring(): void {
@@ -218,8 +218,8 @@ export class WatchedFolder {
     return due.length === 0;
   }
 
-  #isDue({ track }: Candidate): boolean {
-    return this.#tracks.dueAtMs(track) <= this.options.clock.monotonicMs();
+  #isDue({ unit, track }: Candidate): boolean {
+    return !unit.isHeld && this.#tracks.dueAtMs(track) <= this.options.clock.monotonicMs();
   }
 
   async #take(candidate: Candidate): Promise<void> {
@@ -295,13 +295,28 @@ export class WatchedFolder {
     return `watched_folder/${this.folder}`;
   }
 
-  /** Until something is due by itself. */
+  /** Until something is due by itself, or seems to have changed. */
+  async #rest(): Promise<void> {
+    const { clock } = this.options;
+    const endMs = clock.monotonicMs() + this.#restMs();
+    while (!this.signal.aborted && clock.monotonicMs() < endMs) {
+      const isRung = await this.#bell.wait(Math.min(OFTEN_MS, endMs - clock.monotonicMs()), this.signal);
+      if (isRung || await this.#hasMoved()) return;
+    }
+  }
+
+  async #hasMoved(): Promise<boolean> {
+    const walk = this.#look?.walk;
+    return walk === undefined || await hasMoved(this.folder, walk, FOLDERS_ASKED_MAX);
+  }
+
   #restMs(): number {
     const nowMs = this.options.clock.monotonicMs();
     const look = this.#look;
     const hasEvents = this.#events.areOpen;
     const dueMs = [
-      ...(look?.candidates ?? []).map(({ track }) => this.#tracks.dueAtMs(track)),
+      ...(look?.candidates ?? []).filter(({ unit }) => !unit.isHeld)
+        .map(({ track }) => this.#tracks.dueAtMs(track)),
       ...look?.namesDueAtMs === undefined ? [] : [look.namesDueAtMs],
     ].map((ms) => ms - nowMs);
     const goneMs = look === undefined

@@ -91,6 +91,27 @@ test("an unfinished file in a model's folder holds it up only while it changes",
   expect(world.registry().findVersion("tiny", version)?.files.map(({ path }) => path)).toEqual(["tiny.gguf"]);
 });
 
+test("a file beside which a downloader keeps its notes is not taken, however long it rests", async () => {
+  await using world = await openWatchWorld();
+  await world.put({
+    "tiny.gguf": A,
+    "tiny.gguf.aria2": "notes",
+    "m/x.gguf": B,
+    "m/x.gguf.part": "",
+    "z.gguf": C,
+  });
+  await waitUntil(() => world.models().length === 1);
+  await Bun.sleep(300); // much longer than files have to rest
+  expect(world.models()).toEqual(["z"]);
+  expect(world.pending().map(({ model, state }) => [model, state])).toEqual([
+    ["m", "settling"],
+    ["tiny", "settling"],
+  ]);
+  await rm(join(world.folder, "tiny.gguf.aria2"));
+  await rm(join(world.folder, "m/x.gguf.part"));
+  await world.untilModels("m", "tiny", "z");
+});
+
 test("after a restart only what changed meanwhile is taken again", async () => {
   await using world = await openWatchWorld();
   await world.put({ "one.gguf": A, "two.gguf": B, "three.gguf": C });

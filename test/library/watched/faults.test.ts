@@ -124,6 +124,15 @@ test("files are found without events, and what events cannot tell is found by lo
   expect(world.pending().map(({ model }) => model)).toEqual(["one", "two"]);
 });
 
+test("a folder that holds a model and thousands of other files is told, and not taken", async () => {
+  await using world = await openWatchWorld();
+  const others = Array.from({ length: 2000 }, (_, index) => [`m/${index}.txt`, "x"]);
+  await world.put({ ...Object.fromEntries(others), "m/m.gguf": gguf(1) });
+  await waitUntil(async () => (await world.view()).refused.length === 1);
+  expect((await world.view()).refused[0]?.error.code).toBe("TOO_MANY");
+  expect(world.models()).toEqual([]);
+});
+
 testOnTmpfs(
   { sizeBytes: 8 * 2 ** 20 },
   "while the disk of the home is full nothing is taken, and it is told; then it is",
@@ -149,7 +158,8 @@ testMounting("a disk that is unmounted takes no model with it", async () => {
     await world.put({ "one.gguf": gguf(1), "two.gguf": gguf(2) });
     await world.untilModels("one", "two");
   }
-  await world.library().watched.scan();
+  // Nobody tells of it.
+  await waitUntil(async () => (await world.view()).files === 0);
   await Bun.sleep(300); // much longer than files have to be gone
   expect(await world.view()).toMatchObject({ state: "watched", files: 0 });
   expect(world.models()).toEqual(["one", "two"]);
