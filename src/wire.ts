@@ -123,7 +123,6 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
       throw error;
     });
     library.watched.start();
-    preload.start();
     library.keepBudget();
     library.startScrub();
     const warming = warm.start(config.warmOnStart).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { type Clock, logger, Semaphore } from "../core/index.ts";
-import type { Models, PreloadSupport } from "../library/index.ts";
-import { type Outcome, preloadOne } from "./attempt.ts";
+import type { PreloadSupport } from "../library/index.ts";
+import { type Outcome, type PreloadModels, preloadOne } from "./attempt.ts";
 import type { PreloadQueue } from "./preload-queue.ts";
 import type { Candidate, Ranked } from "./strategies/index.ts";
 import type { Tally } from "./tally.ts";
@@ -11,7 +11,7 @@ const YIELD_MS = 50;
 const log = logger("preload");
 
 export interface PassesDeps {
-  readonly models: Pick<Models, "explain" | "load" | "cacheStats">;
+  readonly models: PreloadModels;
   readonly support: Pick<PreloadSupport, "pressure">;
   readonly queue: PreloadQueue;
   readonly ranked: () => readonly Ranked[];
@@ -61,7 +61,7 @@ export class Passes {
       for (const { reference } of batch) tried.add(reference);
       const ended = await Promise.all(batch.map((one) => this.#try(one, signal)));
       results.push(...ended);
-      if (ended.some(({ outcome }) => outcome === "loaded")) await clock.sleep(config().delay_ms, signal);
+      if (hasPause(batch, ended)) await clock.sleep(config().delay_ms, signal);
     }
   }
 
@@ -121,4 +121,10 @@ export class Passes {
     if (origin === "pattern") this.deps.noteFollowed(reference);
     else await this.deps.queue.finish(reference);
   }
+}
+
+/** What was loaded before a restart is missed until it is there again: that goes as fast as requests let it. */
+function hasPause(batch: readonly Candidate[], ended: readonly PreloadResult[]): boolean {
+  return batch.some(({ origin }) => origin !== "restart") &&
+    ended.some(({ outcome }) => outcome === "loaded");
 }

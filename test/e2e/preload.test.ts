@@ -72,7 +72,7 @@ test("a restart answers at once and then warms what was loaded, after a stop and
   // Nothing is waited for: the list is there before the models are.
   const { json: early } = await served.api.get("/api/preload");
   expect(early.config.strategy).toBe("recency");
-  await waitUntil(async () => (await loaded(served)).length === 3, TIMEOUT_MS);
+  await waitUntil(async () => (await loaded(served)).length === 3);
   expect((await loaded(served))[0]).toBe("acme/b");
   expect((await served.api.get("/api/cache")).json.count_max).toBe(9);
   expect(await predict(served, "acme/a")).toBe(0);
@@ -82,7 +82,7 @@ test("a restart answers at once and then warms what was loaded, after a stop and
   await served.server.stop("SIGKILL");
 
   served = await at.serve();
-  await waitUntil(async () => (await loaded(served)).length === 4, TIMEOUT_MS);
+  await waitUntil(async () => (await loaded(served)).length === 4);
   expect((await served.api.get("/api/preload/stats")).json).toMatchObject({ successful: 7, failed: 0 });
   expect(await served.server.stop()).toBe(0);
 
