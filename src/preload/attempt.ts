@@ -1,5 +1,5 @@
 import { formatModelRef, isLarderError, type LarderError, logger } from "../core/index.ts";
-import type { FoundVariant, Models } from "../library/index.ts";
+import type { FoundVariant, Models, ModelTarget } from "../library/index.ts";
 import type { Ranked } from "./strategies/index.ts";
 
 const log = logger("preload");
@@ -13,8 +13,15 @@ export type Outcome =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "gave_way"; readonly reason: string };
 
+/** Of the models in memory, what preloading asks. */
+export interface PreloadModels extends Pick<Models, "load" | "cacheStats"> {
+  explain(target: ModelTarget): Promise<Pick<Explained, "outcome" | "key" | "estimated_bytes">>;
+}
+
+type Explained = Awaited<ReturnType<Models["explain"]>>;
+
 export interface AttemptDeps {
-  readonly models: Pick<Models, "explain" | "load" | "cacheStats">;
+  readonly models: PreloadModels;
   readonly nowMs: () => number;
 }
 

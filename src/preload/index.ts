@@ -1,3 +1,4 @@
+export type { PreloadModels } from "./attempt.ts";
 export { BATCH_MAX, DELAY_MS_MAX, PRIORITY_MAX } from "./preload-config.ts";
 export { Preloader, type PreloaderDeps } from "./preloader.ts";
 export {

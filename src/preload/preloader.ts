@@ -1,5 +1,6 @@
 import { type Clock, LarderError, logger } from "../core/index.ts";
-import type { FoundVariant, Models, PreloadSupport } from "../library/index.ts";
+import type { FoundVariant, PreloadSupport } from "../library/index.ts";
+import type { PreloadModels } from "./attempt.ts";
 import { Candidates } from "./candidates.ts";
 import { Passes } from "./passes.ts";
 import { checkPreloadConfig, DEFAULT_PRELOAD_CONFIG } from "./preload-config.ts";
@@ -24,7 +25,7 @@ const [CONFIG, COUNTS] = ["preload.config", "preload.stats"];
 const log = logger("preload");
 
 export interface PreloaderDeps {
-  readonly models: Pick<Models, "explain" | "load" | "cacheStats">;
+  readonly models: PreloadModels;
   readonly support: PreloadSupport;
   readonly clock: Clock;
 }
