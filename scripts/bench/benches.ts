@@ -14,6 +14,8 @@ import { modelsPredict } from "./models-predict.ts";
 import { modelsReload } from "./models-reload.ts";
 import { modelsThroughput } from "./models-throughput.ts";
 import { modelsWaiting } from "./models-waiting.ts";
+import { preloadLatency } from "./preload-latency.ts";
+import { preloadTraces } from "./preload-traces.ts";
 import { pullAria2 } from "./pull-aria2.ts";
 import { pullCurl } from "./pull-curl.ts";
 import { pullLimited } from "./pull-limited.ts";
@@ -23,6 +25,7 @@ import { serveSmall } from "./serve-small.ts";
 import type { Bench } from "./shared/types.ts";
 import { smallFiles } from "./small-files.ts";
 import { start } from "./start.ts";
+import { warmRestart } from "./warm-restart.ts";
 import { verify } from "./verify.ts";
 
 /** In the order in which they run and are reported. */
@@ -52,4 +55,7 @@ export const BENCHES: readonly Bench[] = [
   modelsWaiting,
   modelsMemory,
   modelsCold,
+  preloadTraces,
+  preloadLatency,
+  warmRestart,
 ];

@@ -16,6 +16,8 @@ export function larderEnv(home: string): Record<string, string | undefined> {
     LARDER_HOME: home,
     LARDER_HUB_PORT: "0",
     LARDER_ALLOW_ORIGINS: "http://127.0.0.1:*",
+    // A bench that starts a home again measures from nothing, unless it says otherwise.
+    LARDER_WARM_ON_START: "false",
   };
 }
 

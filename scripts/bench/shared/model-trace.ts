@@ -24,7 +24,7 @@ const SCANNED = 60;
 export function modelTrace(seed: number, requests: number): TracedModel[] {
   const random = pseudoRandom(seed);
   const ranking = Array.from({ length: MODELS }, (_, number) => tracedModel(number, random));
-  const pick = zipf(random);
+  const pick = zipf(MODELS, random);
   const trace: TracedModel[] = [];
   while (trace.length < requests) {
     trace.push(...[ranking[pick()]].filter((model) => model !== undefined));
@@ -34,16 +34,16 @@ export function modelTrace(seed: number, requests: number): TracedModel[] {
   return trace.slice(0, requests);
 }
 
-function tracedModel(number: number, random: () => number): TracedModel {
+export function tracedModel(number: number, random: () => number): TracedModel {
   const bytes = Math.min(BYTES_MAX, Math.ceil(BYTES_MEDIAN * Math.exp(BYTES_SPREAD * normal(random))));
   const bytesPerMs = BYTES_PER_MS_MEDIAN * Math.exp(RATE_SPREAD * normal(random));
   return { name: `bench/model-${number}`, bytes, loadMs: LOAD_MS_MIN + bytes / bytesPerMs };
 }
 
-/** Ranks from 0, the first most often. */
-function zipf(random: () => number): () => number {
+/** Ranks from 0 up to a number of models, the first most often. */
+export function zipf(models: number, random: () => number): () => number {
   let total = 0;
-  const upTo = Array.from({ length: MODELS }, (_, rank) => total += (rank + 1) ** -SKEW);
+  const upTo = Array.from({ length: models }, (_, rank) => total += (rank + 1) ** -SKEW);
   return () => {
     const point = random() * total;
     return upTo.findIndex((sum) => sum >= point);
@@ -68,7 +68,7 @@ function normal(random: () => number): number {
 }
 
 /** Numbers from 0 up to 1 that are the same for the same seed (mulberry32). */
-function pseudoRandom(seed: number): () => number {
+export function pseudoRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
