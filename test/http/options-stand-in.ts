@@ -29,8 +29,8 @@ export const TUNE_JOB: JobView = {
   error: null,
 };
 
-const MEASURED = { runs: 5, p50_ms: 4, present_p50_ms: 10, gain: 0.6 };
-const NOT_MEASURED = { runs: 0, p50_ms: null, present_p50_ms: null, gain: null };
+const MEASURED = { runs: 5, faster: 5, p50_ms: 4, present_p50_ms: 10, gain: 0.6 };
+const NOT_MEASURED = { runs: 0, faster: 0, p50_ms: null, present_p50_ms: null, gain: null };
 
 export const TUNED: TuneResult = {
   ...{ model: "iris", version: "2.0.0", variant: "default", runtime: "onnx", present: {} },

@@ -28,12 +28,17 @@ export interface PairsLimits {
 
 export interface Pairs {
   readonly runs: number;
+  /** Pairs in which the candidate was faster. */
+  readonly faster: number;
+  /** Medians. */
   readonly presentMs: number;
   readonly candidateMs: number;
+  /** Time of the candidate as a part of the present one's: the median of all pairs. */
+  readonly ratio: number;
 }
 
 /**
- * Medians of runs in turns: what slows the machine down for a while slows both down. A pair that a request came into is no
+ * Runs in turns: what slows the machine down for a while slows both down. A pair that a request came into is no
  * measurement, and requests are let past before each.
  *
  * @returns Undefined when there were too few quiet moments.
@@ -72,10 +77,13 @@ export async function measurePairs(
     times.candidate.push(first === present ? secondMs : firstMs);
   }
   if (!isEnough()) return undefined;
+  const ratios = times.candidate.map((ms, at) => ms / (times.present[at] ?? ms));
   return {
-    runs: times.present.length,
+    runs: ratios.length,
+    faster: ratios.filter((ratio) => ratio < 1).length,
     presentMs: median(times.present),
     candidateMs: median(times.candidate),
+    ratio: median(ratios),
   };
 }
 

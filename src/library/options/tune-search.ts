@@ -4,18 +4,27 @@ import type { OptionValues } from "../options-types.ts";
 export const CANDIDATES_MAX = 12;
 /** A setting that takes more of the present one's time is not worth a change. */
 export const RATIO_MAX = 0.95;
+/** Nor is one that was faster in a smaller part of all runs: on a machine that does other things too, chance makes half of them so. */
+const FASTER_MIN = 0.75;
 
 export interface Dimension {
   readonly name: string;
   readonly values: readonly (string | number | boolean)[];
 }
 
+export interface Measured {
+  /** How long a setting takes, as a part of what the present one takes. */
+  readonly ratio: number;
+  /** In which part of its runs it was faster. */
+  readonly faster: number;
+}
+
 /**
- * How long a setting takes, as a part of what the present one takes; undefined when it cannot be told.
+ * Undefined when it cannot be told.
  *
  * @param confirms It is the best so far, measured again.
  */
-export type Measure = (options: OptionValues, confirms: boolean) => Promise<number | undefined>;
+export type Measure = (options: OptionValues, confirms: boolean) => Promise<Measured | undefined>;
 
 export interface Choice {
   readonly options: OptionValues;
@@ -43,11 +52,12 @@ export async function searchBest(
       if (value === from[name]) continue;
       if (left-- <= 0 || isOver()) break;
       const options = { ...from, [name]: value };
-      const ratio = await measure(options, false);
-      if (ratio !== undefined && ratio < best.ratio) best = { options, ratio };
+      const measured = await measure(options, false);
+      if (measured !== undefined && measured.ratio < best.ratio) best = { options, ratio: measured.ratio };
     }
   }
   if (best.ratio > RATIO_MAX) return undefined;
   const again = await measure(best.options, true);
-  return again !== undefined && again <= RATIO_MAX ? { options: best.options, ratio: again } : undefined;
+  const isBetter = again !== undefined && again.ratio <= RATIO_MAX && again.faster >= FASTER_MIN;
+  return isBetter ? { options: best.options, ratio: again.ratio } : undefined;
 }

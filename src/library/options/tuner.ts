@@ -16,7 +16,7 @@ import type {
 import { callsFor, type MakeCall } from "./tune-calls.ts";
 import { dimensionsOf } from "./tune-dimensions.ts";
 import { measurePairs, type Pairs, waitForQuiet } from "./tune-pairs.ts";
-import { CANDIDATES_MAX, type Choice, searchBest } from "./tune-search.ts";
+import { CANDIDATES_MAX, type Choice, type Measured, searchBest } from "./tune-search.ts";
 
 const RUNS_DEFAULT = 15;
 const SECONDS_MAX_DEFAULT = 60;
@@ -140,12 +140,12 @@ class Trial {
     return !isServed || this.#deps.clock.monotonicMs() - this.#startMs >= this.#totalMs;
   }
 
-  async measure(options: OptionValues, confirms: boolean): Promise<number | undefined> {
+  async measure(options: OptionValues, confirms: boolean): Promise<Measured | undefined> {
     const mark = confirms ? { confirms } as const : {};
     try {
       const pairs = await this.#pairs(options);
       this.measured.push({ ...viewOf(options, pairs), ...mark });
-      return pairs && pairs.candidateMs / pairs.presentMs;
+      return pairs && { ratio: pairs.ratio, faster: pairs.faster / pairs.runs };
     } catch (error) {
       if (this.#how.signal.aborted || !isLarderError(error)) throw error;
       this.measured.push({ ...viewOf(options, undefined), ...mark, error: error.toRecord() });
@@ -183,9 +183,10 @@ function viewOf(options: OptionValues, pairs: Pairs | undefined): TuneCandidate 
   return {
     options,
     runs: pairs?.runs ?? 0,
+    faster: pairs?.faster ?? 0,
     p50_ms: pairs === undefined ? null : rounded(pairs.candidateMs),
     present_p50_ms: pairs === undefined ? null : rounded(pairs.presentMs),
-    gain: pairs === undefined ? null : gainOf(pairs.candidateMs / pairs.presentMs),
+    gain: pairs === undefined ? null : gainOf(pairs.ratio),
   };
 }
 
@@ -195,7 +196,7 @@ function reasonOf(measured: readonly TuneCandidate[], choice: Choice | undefined
   }
   if (measured.length === 0) return "there is nothing to vary";
   if (measured.every(({ p50_ms }) => p50_ms === null)) return "nothing could be measured beside the requests";
-  return "nothing else saves 5 % of the time";
+  return "nothing else surely saves 5 % of the time";
 }
 
 function gainOf(ratio: number): number {

@@ -92,6 +92,33 @@ test("context_length limits the prompt, at once or at the next load, and after a
   expect(await ask()).toBe("none");
 }, TIMEOUT_MS);
 
+test(
+  "while a change is applied nobody waits and nobody fails; two changes at once are both kept",
+  async () => {
+    await using at = await place();
+    await at.add("acme/linear", "1", LINEAR);
+    const { options, models } = at.larder.library;
+    const model = { model: "acme/linear" };
+    await models.load(model);
+    let isOver = false;
+    const loads = new Set<number>();
+    const client = (async () => {
+      while (!isOver) {
+        const { outputs, timing_ms } = await models.predict({ ...model, inputs: ROW });
+        expect(outputs["y"]).toMatchObject({ data: [[0.5, -0.25, 2]] });
+        loads.add(timing_ms.load);
+      }
+    })();
+    await Promise.all([options.set(model, { threads: 1 }), options.set(model, { memory_arena: false })]);
+    isOver = true;
+    await client;
+    expect([...loads]).toEqual([0]);
+    expect((await options.find(model)).options).toEqual({ threads: 1, memory_arena: false });
+    expect(models.cacheStats()).toMatchObject({ cache_size: 1, total_loads: 3 });
+  },
+  TIMEOUT_MS,
+);
+
 test("a change that a load fails with is not kept, and what is loaded goes on", async () => {
   await using at = await place({ models: { bytesMax: 64 * 2 ** 20 } });
   await at.add("acme/llama", "1", LLAMA);

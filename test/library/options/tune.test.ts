@@ -106,7 +106,7 @@ test("the best of each option is kept for the next, measured twice, and set for 
     ...{ runtime: "onnx", present: { threads: 64 }, chosen: best, gain: 0.6, kept: true },
   });
   expect(result.candidates.at(-1)).toEqual({
-    ...{ options: best, runs: 15, p50_ms: 4, present_p50_ms: 10, gain: 0.6, confirms: true },
+    ...{ options: best, runs: 15, faster: 15, p50_ms: 4, present_p50_ms: 10, gain: 0.6, confirms: true },
   });
   expect(it.kept).toEqual([[{ model: "acme/m", variant: "default" }, best]]);
   expect(result.candidates.length).toBe(it.loads.length);
@@ -125,6 +125,20 @@ test("what saves less than a twentieth is not kept, nor what only seemed to save
   expect(result.candidates.map(({ gain }) => gain)).toContain(0.5);
   expect(result.candidates.at(-1)).toMatchObject({ confirms: true, gain: 0 });
   expect([result.kept, lucky.kept]).toEqual([false, []]);
+});
+
+test("what is faster in two of three runs only is not kept, whatever the median says", async () => {
+  let runs = 0;
+  const it = bench({}, ({ spin }) => {
+    // Of fifteen pairs ten are much faster, and five slower.
+    const pair = Math.floor(runs++ / 2);
+    return spin === true ? (pair % 3 === 0 ? 11 : 2) : 10;
+  });
+  const result = await it.tune();
+  const spinning = result.candidates.filter(({ options }) => options["spin"] === true);
+  expect(spinning.map(({ gain, faster }) => [gain, faster])).toEqual(spinning.map(() => [0.8, 10]));
+  expect(result.candidates.at(-1)).toMatchObject({ options: { spin: true }, confirms: true });
+  expect(result.kept).toBe(false);
 });
 
 test("keep: false only tells", async () => {
@@ -215,7 +229,7 @@ test("the search measures at most as many settings as it says", async () => {
   let measured = 0;
   const best = await searchBest({}, [{ name: "a", values }, { name: "b", values }], (options) => {
     measured++;
-    return Promise.resolve(0.9 - Number(options["a"]) / 100);
+    return Promise.resolve({ ratio: 0.9 - Number(options["a"]) / 100, faster: 1 });
   }, () => false);
   expect([measured, best?.options]).toEqual([CANDIDATES_MAX, { a: 10 }]);
 });
