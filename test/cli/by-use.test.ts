@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { startHttp } from "../../src/http/index.ts";
 import { CLEARING, UNUSED, USAGE, USE } from "../http/catalog-stand-in.ts";
+import { CACHE_INFO } from "../http/listing-stand-in.ts";
 import { STATS } from "../http/models-stand-in.ts";
 import { CONFIG } from "../http/setup.ts";
 import { StandInLibrary } from "../http/stand-in.ts";
@@ -62,8 +63,11 @@ test("stats shows the disk and, of a server, its memory", async () => {
     "found loaded: 75 % of 8 requests",
     "loads:        2, 1 failed, mean 11 ms",
     "evictions:    1",
+    "listings:     50 % of 2 requests answered as before",
   ]);
-  expect((await s.larder("stats", "--json")).documents).toEqual([{ usage: USAGE, cache: STATS }] as never);
+  expect((await s.larder("stats", "--json")).documents).toEqual(
+    [{ usage: USAGE, cache: STATS, listing: CACHE_INFO }] as never,
+  );
 });
 
 test("stats without a server shows what is on the disk only", async () => {
@@ -78,7 +82,7 @@ test("stats without a server shows what is on the disk only", async () => {
     "disk:        unknown",
   ]);
   const { documents } = await larder(["stats", "--json"], { api: { catalog } as never });
-  expect(documents).toEqual([{ usage: await catalog.usage(), cache: null }]);
+  expect(documents).toEqual([{ usage: await catalog.usage(), cache: null, listing: null }]);
 });
 
 test("clear says what went and what stayed", async () => {

@@ -1,5 +1,5 @@
 import type { CacheStats } from "../../cache/types.ts";
-import type { UsageView } from "../../library/index.ts";
+import type { ListingCacheInfo, UsageView } from "../../library/index.ts";
 import { formatBytes, plural } from "../format.ts";
 import { withApi } from "../session.ts";
 import { formatPairs } from "../table.ts";
@@ -11,13 +11,18 @@ export const stats: Verb = (program, cli) => {
   );
   addExample(command, "larder stats");
   command.action(cli.action(async (context) => {
-    const { usage, cache } = await withApi(context, async ({ api, owned }) => ({
+    const { usage, cache, listing } = await withApi(context, async ({ api, owned }) => ({
       usage: await api.catalog.usage(),
       // The memory of this process says nothing: it ends with the verb.
       cache: owned ? null : await api.models.cacheStats(),
+      listing: owned ? null : await api.listing.cacheInfo(),
     }));
-    context.output.document({ usage, cache });
-    context.output.lines(formatPairs([...onDisk(usage), ...cache === null ? [] : inMemory(cache)]));
+    context.output.document({ usage, cache, listing });
+    context.output.lines(formatPairs([
+      ...onDisk(usage),
+      ...cache === null ? [] : inMemory(cache),
+      ...listing === null ? [] : [["listings", listings(listing)] as const],
+    ]));
   }));
 };
 
@@ -50,4 +55,8 @@ function inMemory(
     ],
     ["evictions", String(cache.evictions)],
   ];
+}
+
+function listings({ api_cache: { hits, misses, hit_rate } }: ListingCacheInfo): string {
+  return `${Math.round(hit_rate * 100)} % of ${plural(hits + misses, "request")} answered as before`;
 }
