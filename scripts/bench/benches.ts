@@ -20,6 +20,7 @@ import { pullAria2 } from "./pull-aria2.ts";
 import { pullCurl } from "./pull-curl.ts";
 import { pullLimited } from "./pull-limited.ts";
 import { registry } from "./registry.ts";
+import { scrub } from "./scrub.ts";
 import { serveBig } from "./serve-big.ts";
 import { serveSmall } from "./serve-small.ts";
 import type { Bench } from "./shared/types.ts";
@@ -37,6 +38,7 @@ export const BENCHES: readonly Bench[] = [
   serveBig,
   serveSmall,
   verify,
+  scrub,
   smallFiles,
   loop,
   start,
