@@ -5,8 +5,9 @@ import type { Quarantine } from "./quarantine.ts";
 import type { Repair } from "./repair.ts";
 
 const RETRY_AFTER_S = 5;
-/** Whoever is about to load a file has it read through first when nobody has for so long. */
+/** A file that nobody has read through for so long is, before it is loaded, where that takes no time to speak of. */
 const TRUSTED_S = 30 * 86_400;
+const QUICK_BYTES = 256 * 1024 * 1024;
 const log = logger("files");
 
 export interface SoundnessDeps {
@@ -24,7 +25,8 @@ export interface SoundnessDeps {
 /**
  * Gives bytes to whoever needs them only as they were when they were last seen to be right. That is cheap to tell: the file has its
  * length and the time of change that was noted then. Where one of them differs the bytes are compared with their digests, and what is
- * bad is fetched again. Rot that leaves the time alone is for the scrub to find, and for {@link ensure} after {@link TRUSTED_S}.
+ * bad is fetched again. Rot that leaves the time alone is for the scrub to find, and, in small files that were not verified for
+ * {@link TRUSTED_S}, for {@link ensure}.
  */
 export class Soundness {
   readonly #checking = new SingleFlight<Digest, void>();
@@ -60,13 +62,16 @@ export class Soundness {
 
   #isTrusted(digest: Digest): boolean {
     const blob = this.deps.registry.findBlob(digest);
-    if (blob?.state !== "intact" || blob.verifiedAtS === undefined) return false;
-    return this.#isAsNoted(blob) && this.deps.clock.nowS() - blob.verifiedAtS < TRUSTED_S;
+    if (blob?.state !== "intact" || !this.#isAsNoted(blob)) return false;
+    const { verifiedAtS = 0, sizeBytes } = blob;
+    return sizeBytes > QUICK_BYTES || this.deps.clock.nowS() - verifiedAtS < TRUSTED_S;
   }
 
+  /** Where nobody noted a time, as in a registry that was built again, the length has to do. */
   #isAsNoted({ digest, sizeBytes, modifiedMs }: BlobRow): boolean {
     try {
-      return this.deps.store.open(digest, sizeBytes).modifiedMs === modifiedMs;
+      const opened = this.deps.store.open(digest, sizeBytes);
+      return modifiedMs === undefined || opened.modifiedMs === modifiedMs;
     } catch (error) {
       if (isLarderError(error, "BLOB_MISSING") || isLarderError(error, "BLOB_DAMAGED")) return false;
       throw error;

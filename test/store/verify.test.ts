@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { appendFile, open, rename, truncate, unlink, writeFile } from "node:fs/promises";
+import { appendFile, open, rename, stat, truncate, unlink, writeFile } from "node:fs/promises";
 import type { Digest } from "../../src/core/index.ts";
 import type { BlobInfo, VerifyOutcome } from "../../src/store/index.ts";
 import {
@@ -182,3 +182,52 @@ test("verify() stops when its signal aborts, also in the middle of a blob", asyn
     expect(bytesDone).toBeLessThan(sizeBytes);
   }
 }, 20_000);
+
+test("checkChunks() reads only the chunks that are asked for, and gives the file's time of change", async () => {
+  await using home = await openStore();
+  const blob = await commitInfo(home, testBytes(3 * CHUNK + 10));
+  const path = home.store.blobPath(blob.digest);
+  await flipByte(path, CHUNK + 5);
+  const { mtimeMs: modifiedMs } = await stat(path);
+  const check = (first: number, end: number) => home.store.checkChunks(blob, { first, end });
+  expect(await check(0, 1)).toEqual({ isRight: true, modifiedMs });
+  expect(await check(1, 2)).toEqual({ isRight: false, modifiedMs });
+  expect(await check(2, 4)).toEqual({ isRight: true, modifiedMs });
+  expect(await check(0, 4)).toMatchObject({ isRight: false });
+});
+
+test("D16, D17, D18: checkChunks() finds a wrong length by any chunk, and a missing file", async () => {
+  await using home = await openStore();
+  const blob = await commitInfo(home, testBytes(3 * CHUNK + 10));
+  const path = home.store.blobPath(blob.digest);
+  const first = () => home.store.checkChunks(blob, { first: 0, end: 1 });
+  await appendFile(path, "!");
+  expect(await first()).toMatchObject({ isRight: false });
+  await truncate(path, 2 * CHUNK);
+  expect(await first()).toMatchObject({ isRight: false });
+  await unlink(path);
+  expect(await first()).toEqual({ isRight: false });
+});
+
+test("checkChunks() needs the digests of the chunks, but not for a blob of one", async () => {
+  await using home = await openStore();
+  const small = await commitBytes(home.store, "hello");
+  expect(await home.store.checkChunks({ digest: small, sizeBytes: 5 }, { first: 0, end: 1 })).toMatchObject({
+    isRight: true,
+  });
+  const { digest, sizeBytes } = await commitInfo(home, testBytes(2 * CHUNK));
+  expect(await errorOf(() => home.store.checkChunks({ digest, sizeBytes }, { first: 0, end: 1 })))
+    .toMatchObject({
+      code: "BAD_STATE",
+    });
+});
+
+test("verify() gives the file's time of change with what is intact", async () => {
+  await using home = await openStore();
+  const blob = await commitInfo(home, testBytes(9 * CHUNK));
+  const { mtimeMs: modifiedMs } = await stat(home.store.blobPath(blob.digest));
+  const { chunkDigests: _, ...untabled } = blob;
+  expect((await verifyOne(home, blob))?.modifiedMs).toBe(modifiedMs);
+  expect((await verifyOne(home, untabled))?.modifiedMs).toBe(modifiedMs);
+  expect(home.store.open(blob.digest, blob.sizeBytes).modifiedMs).toBe(modifiedMs);
+});

@@ -80,7 +80,6 @@ export class ModelLoader {
   /** From headers; nothing is loaded. */
   async inspect(key: ModelKey): Promise<ModelMetadata> {
     const files = this.#files(key);
-    await this.deps.soundness.ensure(files.map(({ digest }) => digest));
     const folder = await this.#folder(key);
     return await this.deps.runtimes.inspect(files.map((file) => modelFile(folder, file)));
   }

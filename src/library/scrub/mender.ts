@@ -22,7 +22,7 @@ const PAUSE_MS_MAX = 6 * 3600_000;
 const log = logger("scrub");
 
 export interface MenderDeps {
-  readonly registry: Pick<Registry, "lostBlobs" | "namesOf">;
+  readonly registry: Pick<Registry, "findBlob" | "lostBlobs" | "namesOf">;
   readonly repair: Pick<Repair, "blob">;
   readonly clock: Clock;
   /** False: what is bad stays so for now. */
@@ -98,6 +98,8 @@ export class Mender {
 
   async #mend(blob: BlobRow, signal: AbortSignal): Promise<void> {
     const { digest } = blob;
+    // Whoever asked for it may have had it repaired meanwhile.
+    if (this.deps.registry.findBlob(digest)?.state === "intact") return;
     try {
       const { chunksFetched, bytesFetched } = await this.deps.repair.blob(blob, signal);
       this.#tried.delete(digest);

@@ -13,9 +13,9 @@ import type { Quarantine } from "../quarantine.ts";
 import type { ScrubGate } from "./gate.ts";
 import { type ScrubPlace, writePlace } from "./place.ts";
 
-const PAGE = 200;
+const PAGE = 50;
 /** How often it is written down where we are. */
-const WRITE_MS = 5_000;
+const WRITE_MS = 2_000;
 /** However small the library and short the time after which a blob is due: between two passes is at least so much of that time. */
 const PASS_GAP = 1 / 50;
 const PASS_GAP_S_MIN = 1;
@@ -36,11 +36,13 @@ export interface ScrubPassDeps {
   readonly onBegin: () => void;
 }
 
+/** What decides whether a blob is due. Tables of chunks, which can be large, are not kept for as long as a page lasts. */
+type Known = Pick<BlobRow, "digest" | "sizeBytes" | "state" | "verifiedAtS">;
 type Verified = Pick<VerifyOutcome, "digest" | "chunkDigests" | "modifiedMs">;
 
 /** Goes through all blobs in order of digest, chunk by chunk, and begins again when the first of them is due. */
 export class ScrubPass {
-  #page: BlobRow[] = [];
+  #page: Known[] = [];
   #verified: Verified[] = [];
   #writtenMs: number;
   /** Aborts when everything begins anew. */
@@ -113,10 +115,10 @@ export class ScrubPass {
   }
 
   /** The next blob that is due; "page" when a page held none, so that others have their turn; undefined at the end. */
-  #next(): BlobRow | "page" | undefined {
+  #next(): Known | "page" | undefined {
     const { place, registry } = this.deps;
     if (this.#page.length === 0) {
-      this.#page = registry.blobsAfter(place.after, PAGE);
+      this.#page = registry.blobsAfter(place.after, PAGE).map(({ chunkDigests: _, ...known }) => known);
       if (this.#page.length === 0) return undefined;
     }
     for (let row = this.#page.shift(); row !== undefined; row = this.#page.shift()) {
@@ -126,14 +128,14 @@ export class ScrubPass {
     return "page";
   }
 
-  #isDue({ state, verifiedAtS }: BlobRow): boolean {
+  #isDue({ state, verifiedAtS }: Known): boolean {
     if (state !== "intact") return false;
     const { place: { wasAsked, passStartedAtS }, clock, everyS } = this.deps;
     const sinceS = wasAsked ? passStartedAtS ?? 0 : clock.nowS() - everyS;
     return verifiedAtS === undefined || verifiedAtS <= sinceS;
   }
 
-  #passOver({ digest, sizeBytes, state, verifiedAtS = 0 }: BlobRow): void {
+  #passOver({ digest, sizeBytes, state, verifiedAtS = 0 }: Known): void {
     if (state === "intact") this.#noteTime(verifiedAtS);
     this.#done(digest, state === "missing" ? 0 : sizeBytes);
   }
@@ -151,7 +153,7 @@ export class ScrubPass {
   }
 
   /** A page may be hours old: what is known of the blob is asked anew. */
-  async #look({ digest, sizeBytes }: BlobRow, signal: AbortSignal): Promise<void> {
+  async #look({ digest, sizeBytes }: Known, signal: AbortSignal): Promise<void> {
     const { registry, clock } = this.deps;
     const blob = registry.findBlob(digest);
     if (blob === undefined || blob.state !== "intact") return this.#done(digest, 0);

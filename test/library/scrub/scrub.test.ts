@@ -6,7 +6,7 @@ import { digestOf } from "../../helpers/digest.ts";
 import { openTestLibrary, pullAndWait, type TestLibrary } from "../../helpers/library.ts";
 import { type Origin, pseudoRandomBytes, startOrigin } from "../../helpers/origin.ts";
 import { waitUntil } from "../../helpers/wait.ts";
-import { blobPath, DAMAGE, flipByte, rotByte } from "./damage.ts";
+import { blobPath, DAMAGE, flipByte, rotByte } from "../../helpers/damage.ts";
 import { CHUNK } from "./paced-pass.ts";
 
 /** Reads all the time, as fast as it can. */
