@@ -8,9 +8,8 @@ import {
 } from "../core/index.ts";
 import { bySize, defaultVariant, type HubVariant } from "../hub/index.ts";
 import type { FileRow, Registry } from "../registry/index.ts";
-import type { BlobStore } from "../store/index.ts";
 import type { HubDeps } from "./deps.ts";
-import { bytesToCome, checkDisk, missingBytes } from "./fits.ts";
+import { missingBytes } from "./fits.ts";
 import type { HubPull } from "./hub-plan.ts";
 import type { HubScans, Scan } from "./hub-scans.ts";
 import {
@@ -61,9 +60,8 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export interface HubOffersDeps {
-  readonly store: Pick<BlobStore, "space" | "parts">;
-  /** @throws {LarderError} NO_SPACE when there cannot be room for these files */
-  readonly makeRoom: (files: readonly PlannedFile[]) => Promise<void>;
+  /** @throws {LarderError} NO_SPACE when there is no room for these files, and nobody who can make it */
+  readonly ensureRoom: (files: readonly PlannedFile[]) => Promise<void>;
   readonly scans: HubScans;
   readonly registry: Registry;
   /** Bytes that models may take. */
@@ -121,8 +119,7 @@ export class HubOffers {
           : selectedPaths(scan, hub.patterns);
         const files = plannedFiles(scan, paths, this.deps.hub.client);
         if (present !== undefined) return files;
-        await this.deps.makeRoom(files);
-        await checkDisk(this.deps, await bytesToCome(this.deps, files));
+        await this.deps.ensureRoom(files);
         return await this.#withChunks(scan, files, signal);
       },
     };

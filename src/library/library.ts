@@ -15,7 +15,7 @@ import { clear, createCatalog } from "./catalog/index.ts";
 import { createDiskBudget, importingStore } from "./budget/index.ts";
 import { describe, describeBest } from "./describe.ts";
 import { ensure } from "./ensure.ts";
-import { bytesToCome } from "./fits.ts";
+import { bytesToCome, checkDisk } from "./fits.ts";
 import { FileFetcher } from "./file-fetcher.ts";
 import { FileLookup } from "./file-lookup.ts";
 import { collectGarbage, sweep } from "./gc.ts";
@@ -95,6 +95,10 @@ export function createLibrary(
   const makeRoom = async (files: readonly PlannedFile[]) => {
     if (disk.budget.isOn) await disk.budget.makeRoom(await bytesToCome({ registry, store }, files));
   };
+  const ensureRoom = async (files: readonly PlannedFile[]) => {
+    if (disk.budget.isOn) await makeRoom(files);
+    else await checkDisk({ store }, await bytesToCome({ registry, store }, files));
+  };
   const fetcher = new FileFetcher({
     registry,
     store,
@@ -109,7 +113,7 @@ export function createLibrary(
     downloader,
     transfers,
     versions,
-    hub: new HubOffers({ scans, registry, store, makeRoom, memoryBytes, hub, nowS: () => clock.nowS() }),
+    hub: new HubOffers({ scans, registry, ensureRoom, memoryBytes, hub, nowS: () => clock.nowS() }),
     makeRoom,
     events,
     clock,

@@ -16,6 +16,7 @@ import type { VersionWriter } from "../version-writer.ts";
 import { type DiskLimits, diskLimits, type DiskUse, diskUse, excessBytes } from "./disk-use.ts";
 import { storedFacts } from "./facts.ts";
 import { fetchTimes } from "./fetch-times.ts";
+import { FreedSpace } from "./freed-space.ts";
 import { type Arrival, keeping, keepWatched } from "./keeping.ts";
 import { noRoom } from "./no-room.ts";
 import { diskOrder, type StoredVariant } from "./order.ts";
@@ -29,6 +30,9 @@ const LISTED_MAX = 100;
 const PLANS_MAX = 4;
 /** How long nothing is swept again for an excess: what a killed process left is there once. */
 const SWEEP_PAUSE_MS = 3_600_000;
+/** How long a reservation waits for space that was freed for it. */
+const GIVEN_BACK_MS = 10_000;
+const LOOK_AGAIN_MS = 100;
 
 const log = logger("budget");
 
@@ -71,6 +75,7 @@ export class DiskBudget {
   readonly #turns = new KeyedQueue();
   #settings: DiskBudgetSettings;
   #totalBytes = 0;
+  readonly #freed = new FreedSpace();
   #sweptMs = -Infinity;
 
   constructor(private readonly deps: DiskBudgetDeps, settings: DiskBudgetSettings) {
@@ -114,7 +119,7 @@ export class DiskBudget {
     if (!this.isOn) return await this.deps.store.reserve(bytes);
     return await this.#turns.run("", async () => {
       await this.#makeRoom(bytes);
-      return await this.deps.store.reserve(bytes);
+      return await this.#reserveSoon(bytes);
     });
   }
 
@@ -137,14 +142,14 @@ export class DiskBudget {
       if (excess === 0) return [];
       if (dryRun) return this.#plan(excess, arrived).victims;
       await this.#sweepOnce();
-      const { excess: left } = await this.#look(0);
+      const { use, excess: left } = await this.#look(0);
       const plan = this.#plan(left, arrived);
       if (plan.freedBytes < left) {
         log.warn("{bytes} bytes too many are on the disk, and nobody may leave it for them", {
           bytes: left - plan.freedBytes,
         });
       }
-      return await this.#evict(plan, arrived);
+      return await this.#evict(plan, use, arrived);
     });
   }
 
@@ -183,13 +188,27 @@ export class DiskBudget {
         const { kept, freedBytes: freeableBytes } = plan;
         throw noRoom({ neededBytes: bytes, freeableBytes, use, limits, kept });
       }
-      // Bytes that somebody reads right now come back when he is done: what is missing by then is for the reservation to find.
-      if ((await this.#evict(plan)).length === plan.victims.length) return;
+      if ((await this.#evict(plan, use)).length === plan.victims.length) return;
+    }
+  }
+
+  /** Bytes that were deleted may come back a little later. */
+  async #reserveSoon(bytes: number): Promise<Reservation> {
+    const { store, clock } = this.deps;
+    const untilMs = clock.monotonicMs() + GIVEN_BACK_MS;
+    for (;;) {
+      try {
+        return await store.reserve(bytes);
+      } catch (error) {
+        const isLate = clock.monotonicMs() >= untilMs || (await this.#look(bytes)).excess > 0;
+        if (isLate || !isLarderError(error, "NO_SPACE")) throw error;
+        await clock.sleep(LOOK_AGAIN_MS);
+      }
     }
   }
 
   async #look(neededBytes: number): Promise<Look> {
-    const use = await diskUse(this.deps);
+    const use = this.#freed.seen(await diskUse(this.deps), this.deps.clock.monotonicMs());
     this.#totalBytes = use.totalBytes;
     const limits = diskLimits(this.#settings, use.totalBytes) ?? { budgetBytes: undefined, freeMinBytes: 0 };
     return { use, limits, excess: excessBytes(use, limits, neededBytes) };
@@ -230,14 +249,21 @@ export class DiskBudget {
   }
 
   /** One after the other, each only when it may still go. */
-  async #evict(plan: EvictionPlan, arrived: readonly Arrival[] = []): Promise<EvictedVariant[]> {
+  async #evict(
+    plan: EvictionPlan,
+    before: DiskUse,
+    arrived: readonly Arrival[] = [],
+  ): Promise<EvictedVariant[]> {
     const gone: EvictedVariant[] = [];
+    let freedBytes = 0;
     for (const victim of plan.victims) {
       const mayGo = () => this.#useReason(arrived)(victim) === undefined;
       const orphans = await this.deps.versions.removeVariant(victim, mayGo);
       if (orphans === undefined) continue;
       const evicted = { ...victim, bytes: await freeBlobs(this.deps, orphans) };
       gone.push(evicted);
+      freedBytes += evicted.bytes;
+      this.#freed.note(before, freedBytes, this.deps.clock.monotonicMs());
       this.deps.onEvicted(evicted);
       const { bytes, reason, ...key } = evicted;
       log.info("{model} left the disk: {reason}; {bytes} bytes", {
