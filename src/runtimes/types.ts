@@ -32,6 +32,9 @@ export interface StructuredSpec {
   readonly type: string;
 }
 
+/** What a model of language can be asked for. */
+export type TextTask = "completion" | "chat" | "embedding";
+
 /** What headers tell about a model's files, without loading them. */
 export interface ModelMetadata {
   readonly runtime: RuntimeName;
@@ -39,6 +42,8 @@ export interface ModelMetadata {
   readonly parameters: number | null;
   readonly contextLength: number | null;
   readonly quantization: string | null;
+  /** Of a model of language. */
+  readonly tasks?: readonly TextTask[];
   readonly inputs: readonly TensorSpec[];
   readonly outputs: ReadonlyArray<TensorSpec | StructuredSpec>;
   /** Of the weights; what a load is expected to need at least. */

@@ -22,7 +22,7 @@ test("every field and every filter of the list of models", async () => {
   await using at = await modelPlace();
   await at.addAll();
   await at.add("acme/embedder@1.0.0", {
-    "e.gguf": tinyGguf({ architecture: "bert", contextLength: 512, fileType: 1 }),
+    "e.gguf": tinyGguf({ architecture: "bert", causal: false, contextLength: 512, fileType: 1 }),
   });
   await at.add("acme/notes@1.0.0", { "notes.txt": new TextEncoder().encode("plain") });
   const { api, server } = await at.serve();

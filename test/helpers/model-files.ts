@@ -11,6 +11,9 @@ export interface GgufOptions {
   readonly tensors?: Readonly<Record<string, readonly number[]>>;
   /** Number of `general.file_type`: 1 is F16, 15 is Q4_K_M. Default absent. */
   readonly fileType?: number;
+  /** False: it sees a whole text at once. Default: it does not say. */
+  readonly causal?: boolean;
+  readonly chatTemplate?: string;
   /** Strings in the vocabulary; many of them make the header long. Default 4. */
   readonly tokens?: number;
   /** Length of the whole file, reached by one more tensor. Default as long as it must be. */
@@ -21,6 +24,7 @@ export interface GgufOptions {
 const ALIGNMENT = 32;
 /** Of metadata values. */
 const GGUF_UINT32 = 4;
+const GGUF_BOOL = 7;
 const GGUF_STRING = 8;
 const GGUF_ARRAY = 9;
 const GGUF_UINT64 = 10;
@@ -83,7 +87,15 @@ function ggufHead(options: GgufOptions, tensors: readonly GgufTensor[]): Uint8Ar
 }
 
 function ggufMetadata(options: GgufOptions, tensors: readonly GgufTensor[]): Uint8Array[] {
-  const { architecture = "llama", name = "Tiny", contextLength = 2048, tokens = 4, fileType } = options;
+  const {
+    architecture = "llama",
+    name = "Tiny",
+    contextLength = 2048,
+    tokens = 4,
+    fileType,
+    causal,
+    chatTemplate,
+  } = options;
   const counted = tensors.filter((tensor) => tensor.type === GGML_F32);
   const { parameters = counted.reduce((sum, tensor) => sum + elements(tensor.dimensions), 0) } = options;
   const vocabulary = Array.from({ length: tokens }, (_, i) => text(`token ${i}`));
@@ -93,6 +105,10 @@ function ggufMetadata(options: GgufOptions, tensors: readonly GgufTensor[]): Uin
     pair("general.parameter_count", GGUF_UINT64, u64(parameters)),
     ...(fileType === undefined ? [] : [pair("general.file_type", GGUF_UINT32, u32(fileType))]),
     pair(`${architecture}.context_length`, GGUF_UINT32, u32(contextLength)),
+    ...(causal === undefined
+      ? []
+      : [pair(`${architecture}.attention.causal`, GGUF_BOOL, Uint8Array.of(Number(causal)))]),
+    ...(chatTemplate === undefined ? [] : [pair("tokenizer.chat_template", GGUF_STRING, text(chatTemplate))]),
     pair("tokenizer.ggml.tokens", GGUF_ARRAY, u32(GGUF_STRING), u64(tokens), ...vocabulary),
   ];
 }

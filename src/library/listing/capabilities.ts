@@ -10,7 +10,6 @@ export interface Abilities {
 
 const PREDICTS: Abilities = { runtime: "onnx", capabilities: ["predict"] };
 const WRITES: Abilities = { runtime: "gguf", capabilities: ["completion", "chat", "embedding"] };
-const EMBEDS: Abilities = { runtime: "gguf", capabilities: ["embedding"] };
 const HOLDS: Abilities = { runtime: "mapped", capabilities: ["files"] };
 /** Of a model that is not here. */
 export const NO_ABILITIES: Abilities = { runtime: null, capabilities: [] };
@@ -21,22 +20,18 @@ const BY_FORMAT: Readonly<Record<ListedModelRow["format"], Abilities>> = {
   other: HOLDS,
 };
 
-/** They see a whole text at once and so have no next token. @see llama.cpp, `gguf-py`: architectures without causal attention. */
-const ENCODERS =
-  /^(?:bert|nomic-bert(?:-moe)?|jina-bert-v[23]|neo-bert|modern-bert|eurobert|gemma-embedding|t5encoder)$/;
-
 /** By the ends of the names of its files. */
 export function abilitiesByName(format: ListedModelRow["format"]): Abilities {
   return BY_FORMAT[format];
 }
 
 /** By what the headers say. */
-export function abilitiesByHeader({ runtime, architecture }: ModelMetadata): Abilities {
+export function abilitiesByHeader({ runtime, tasks = [] }: ModelMetadata): Abilities {
   switch (runtime) {
     case "onnx":
       return PREDICTS;
     case "gguf":
-      return ENCODERS.test(architecture ?? "") ? EMBEDS : WRITES;
+      return { runtime, capabilities: tasks };
     case "mapped":
       return HOLDS;
   }

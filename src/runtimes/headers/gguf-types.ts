@@ -109,6 +109,7 @@ export function fileTypeName(fileType: number | null): string | undefined {
 export const GGUF_UINT16 = 2;
 export const GGUF_UINT32 = 4;
 export const GGUF_INT32 = 5;
+export const GGUF_BOOL = 7;
 export const GGUF_STRING = 8;
 export const GGUF_ARRAY = 9;
 export const GGUF_UINT64 = 10;

@@ -2,6 +2,7 @@ import type { Cursor } from "./cursor.ts";
 import { shown, unsupported } from "./fault.ts";
 import {
   GGUF_ARRAY,
+  GGUF_BOOL,
   GGUF_INT32,
   GGUF_STRING,
   GGUF_UINT16,
@@ -22,6 +23,9 @@ export interface GgufValues {
   splitTensors: number | null;
   /** By key, as the architecture may come after its own values. */
   readonly contextLengths: Map<string, number>;
+  /** Architectures that say that they see a whole text at once. */
+  readonly wholeTexts: Set<string>;
+  hasChatTemplate: boolean;
 }
 
 const DEFAULT_ALIGNMENT = 32;
@@ -32,7 +36,9 @@ const KEY = /^[\x21-\x7e]+$/;
 const UNSAFE_KEY = /(?:^|\.)__proto__(?:\.|$)/;
 /** Longer values are no names of anything. */
 const NAME_BYTES_MAX = 256;
+/** Of all architectures that a file has values of. */
 const CONTEXT_LENGTHS_MAX = 100;
+const CAUSAL_KEY_END = ".attention.causal";
 /** Key, type, type of elements, count. */
 const PAIR_HEAD_BYTES = KEY_BYTES_MAX + 8 + 4 + 4 + 8;
 const SMALLEST_STRING_BYTES = 8;
@@ -48,6 +54,8 @@ export async function readGgufValues(cursor: Cursor, count: number): Promise<Ggu
     splitCount: 0,
     splitTensors: null,
     contextLengths: new Map(),
+    wholeTexts: new Set(),
+    hasChatTemplate: false,
   };
   const keys = new Set<string>();
   for (let i = 0; i < count; i++) {
@@ -82,6 +90,14 @@ async function readValue(cursor: Cursor, key: string, type: number, values: Gguf
     const isName = length <= NAME_BYTES_MAX && (key === "general.architecture" || key === "general.type");
     if (isName) takeText(key, cursor.text(length, key), values);
     else cursor.skip(length, `value of ${shown(key)}`);
+    if (key === "tokenizer.chat_template") values.hasChatTemplate = true;
+    return;
+  }
+  if (type === GGUF_BOOL && key.endsWith(CAUSAL_KEY_END)) {
+    const isCausal = cursor.uint8("value") !== 0;
+    if (!isCausal && values.wholeTexts.size < CONTEXT_LENGTHS_MAX) {
+      values.wholeTexts.add(key.slice(0, -CAUSAL_KEY_END.length));
+    }
     return;
   }
   const bytes = valueBytes(type);

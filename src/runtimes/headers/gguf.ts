@@ -13,6 +13,9 @@ export interface GgufHeader {
   readonly contextLength: number | null;
   /** As llama.cpp's file types are spelled in file names; without one, the type that most bytes have. */
   readonly quantization: string | null;
+  /** It has a next token. One that has none sees a whole text at once: `{architecture}.attention.causal` is false. */
+  readonly isCausal: boolean;
+  readonly hasChatTemplate: boolean;
   /** Elements of all tensors of this file. */
   readonly parameters: number;
   readonly weightBytes: number;
@@ -218,6 +221,8 @@ function toHeader(values: GgufValues, tensors: readonly GgufTensor[]): GgufHeade
     kind: plainName(values.kind),
     contextLength: positive(values.contextLengths.get(`${architecture}.context_length`)),
     quantization: fileTypeName(fileType) ?? mostBytes(tensors),
+    isCausal: architecture === null || !values.wholeTexts.has(architecture),
+    hasChatTemplate: values.hasChatTemplate,
     parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
     weightBytes: tensors.reduce((sum, tensor) => sum + tensor.sizeBytes, 0),
     tensors,

@@ -1,4 +1,4 @@
-import type { ModelFile, ModelMetadata } from "../types.ts";
+import type { ModelFile, ModelMetadata, TextTask } from "../types.ts";
 import { broken, shown } from "./fault.ts";
 import type { GgufHeader } from "./gguf.ts";
 
@@ -16,6 +16,9 @@ export interface GgufModel {
 
 /** Parts are found by these names. @see llama.cpp: `llama_split_path` */
 const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/s;
+const EMBEDS: readonly TextTask[] = ["embedding"];
+const WRITES: readonly TextTask[] = ["completion", "embedding"];
+const CHATS: readonly TextTask[] = ["completion", "chat", "embedding"];
 /** Eyes and ears for another model. */
 const PROJECTOR = "clip";
 
@@ -75,6 +78,12 @@ function checkTensors(first: GgufFile, parts: readonly GgufFile[], expected: num
   }
 }
 
+/** As the runtime decides it when it loads the model. */
+function tasksOf({ isCausal, hasChatTemplate }: GgufHeader): readonly TextTask[] {
+  if (!isCausal) return EMBEDS;
+  return hasChatTemplate ? CHATS : WRITES;
+}
+
 function isModel([first]: readonly GgufFile[]): boolean {
   const { architecture = null, kind = null } = first?.header ?? {};
   return architecture !== null && architecture !== PROJECTOR && (kind === null || kind === "model");
@@ -93,6 +102,7 @@ function toModel(parts: readonly GgufFile[]): GgufModel {
       parameters: sum((header) => header.parameters) || null,
       contextLength: first?.contextLength ?? null,
       quantization: first?.quantization ?? null,
+      tasks: first === undefined ? [] : tasksOf(first),
       inputs: [],
       outputs: [],
       weightBytes: sum((header) => header.weightBytes),

@@ -35,9 +35,21 @@ test("a GGUF file is run by gguf", async () => {
       parameters: 32,
       contextLength: 2048,
       quantization: "Q4_K_M",
+      tasks: ["completion", "embedding"],
     },
     ...{ inputs: [], outputs: [], weightBytes: 128 },
   });
+});
+
+test.each([
+  [{}, ["completion", "embedding"]],
+  [{ chatTemplate: "{{ messages }}" }, ["completion", "chat", "embedding"]],
+  [{ causal: true, chatTemplate: "{{ messages }}" }, ["completion", "chat", "embedding"]],
+  [{ architecture: "bert", causal: false }, ["embedding"]],
+  [{ causal: false, chatTemplate: "{{ messages }}" }, ["embedding"]],
+])("what a GGUF file of %j can be asked for", async (options, tasks) => {
+  const { metadata } = await inspect({ "m.gguf": tinyGguf(options) });
+  expect(metadata.tasks as readonly string[]).toEqual(tasks);
 });
 
 test("inspectFiles() gives what inspectModel() has of the model", async () => {
