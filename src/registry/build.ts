@@ -77,6 +77,7 @@ class Build {
     const tokens = await source.tokens();
     for (const token of tokens) this.#ops.putToken(token);
     for (const pull of kept.pulls) this.#ops.putPull(pull);
+    for (const row of kept.options) this.#ops.putOptions(row);
     return { versions, blobs, aliases, tokens: tokens.length, skipped };
   }
 

@@ -1,9 +1,11 @@
-import { SQLiteError } from "bun:sqlite";
+import { type Database, SQLiteError } from "bun:sqlite";
 import { LarderError } from "../core/index.ts";
 import { answer, Connection, openDatabase } from "./connection.ts";
 import { pullReads } from "./pull-reads.ts";
-import { KEPT_SQL } from "./statements.ts";
+import { KEPT_SQL, WISHES_SQL } from "./statements.ts";
 import type { PullRow } from "./types.ts";
+import { type StoredOptions, toOptions } from "./use-reads.ts";
+import type { OptionsRow } from "./use-types.ts";
 
 /** Newest first; older history is given up. */
 const PULLS_KEPT_MAX = 10_000;
@@ -12,11 +14,12 @@ const PULLS_KEPT_MAX = 10_000;
 export interface Kept {
   readonly pulls: readonly PullRow[];
   readonly settings: ReadonlyArray<{ readonly key: string; readonly value: string }>;
+  readonly options: readonly OptionsRow[];
 }
 
-const NOTHING: Kept = { pulls: [], settings: [] };
+const NOTHING: Kept = { pulls: [], settings: [], options: [] };
 
-/** Pulls and settings of a registry that is about to be replaced, if its pages are whole; else nothing. */
+/** Pulls, settings and what users want of models, of a registry that is about to be replaced, if its pages are whole; else nothing. */
 export function readKept(path: string): Kept {
   try {
     const db = new Connection(openDatabase(path, { readonly: true }), KEPT_SQL);
@@ -25,6 +28,7 @@ export function readKept(path: string): Kept {
       return {
         pulls: pullReads(db).listPulls({ limit: PULLS_KEPT_MAX }),
         settings: db.all<{ key: string; value: string }>("listSettings"),
+        options: hasTable(db.db, "model_options") ? readOptions(path) : [],
       };
     } finally {
       db.close();
@@ -34,5 +38,19 @@ export function readKept(path: string): Kept {
     const isUnreadable = [LarderError, SQLiteError, SyntaxError].some((kind) => error instanceof kind);
     if (isUnreadable) return NOTHING;
     throw error;
+  }
+}
+
+/** Older schemas lack some. */
+function hasTable(db: Database, name: string): boolean {
+  return answer(db, `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '${name}'`).length > 0;
+}
+
+function readOptions(path: string): OptionsRow[] {
+  const db = new Connection(openDatabase(path, { readonly: true }), WISHES_SQL);
+  try {
+    return db.all<StoredOptions>("listOptions").map(toOptions);
+  } finally {
+    db.close();
   }
 }

@@ -13,6 +13,11 @@ export const KEPT_SQL = {
   listSettings: "SELECT key, value FROM settings ORDER BY key",
 } as const;
 
+/** Beside them, of tables that came later. */
+export const WISHES_SQL = {
+  listOptions: "SELECT model, variant, pinned, options FROM model_options ORDER BY model, variant",
+} as const;
+
 /**
  * What the reading connection prepares. Column names are those of the rows in types.ts. What serving asks for is nested, not
  * joined: a join with several values makes SQLite prepare the statement again at each call (2 µs against 15).

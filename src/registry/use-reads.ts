@@ -51,11 +51,11 @@ export function useReads(db: ReadConnection): UseReads {
   };
 }
 
-type StoredOptions = Omit<OptionsRow, "pinned" | "options"> & {
+export type StoredOptions = Omit<OptionsRow, "pinned" | "options"> & {
   readonly pinned: 0 | 1;
   readonly options: string;
 };
 
-function toOptions({ pinned, options, ...row }: StoredOptions): OptionsRow {
+export function toOptions({ pinned, options, ...row }: StoredOptions): OptionsRow {
   return { ...row, pinned: pinned === 1, options: JSON.parse(options) };
 }

@@ -22,6 +22,8 @@ import {
   type Registry,
   toManifest,
 } from "../../src/registry/index.ts";
+import { migrate } from "../../src/registry/migrate.ts";
+import { MIGRATIONS } from "../../src/registry/schema.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
 import { codeOf, digestOf, gitOidOf, versionOf } from "./fixtures.ts";
 import { chunksOf, fill, type Home, home, PULL, SHARED, TOKEN } from "./sample-home.ts";
@@ -236,18 +238,36 @@ test("P16: damage met while running is IO, and the next start builds anew", asyn
   await after.close();
 });
 
-test("pulls and settings come along when the old file can still be read", async () => {
+test("pulls, settings and options come along when the old file can still be read", async () => {
   await using folder = await tempFolder();
   const kept = home(folder.path);
   const first = await openOrRebuildRegistry(kept);
   await fill(first, kept);
+  const wished = { model: "iris", variant: "", pinned: true, options: { threads: 2 } };
+  await first.putOptions(wished);
   await first.close();
   writeFileSync(`${kept.path}.state`, '{"state":"open"}');
   const reports: RebuildReport[] = [];
   const registry = await openOrRebuildRegistry({ ...kept, onRebuild: (report) => reports.push(report) });
   expect(reports).toMatchObject([{ reason: "log file missing", pulls: 1 }]);
+  expect(registry.listPinned()).toEqual([wished]);
   expect(registry.findPull("p1")).toEqual(PULL);
   expect(registry.getSetting("rate")).toBe("5");
+  await registry.close();
+});
+
+test("pulls and settings come along from a schema that knew no options", async () => {
+  await using folder = await tempFolder();
+  const kept = home(folder.path);
+  const withoutOptions = MIGRATIONS.filter(({ version }) => version < 4);
+  writeFileSync(kept.path, "");
+  migrate(kept.path, withoutOptions);
+  const old = new Database(kept.path);
+  old.run("INSERT INTO settings (key, value) VALUES ('rate', '5')");
+  old.close();
+  writeFileSync(`${kept.path}.state`, '{"state":"open"}');
+  const registry = await openOrRebuildRegistry(kept);
+  expect([registry.getSetting("rate"), registry.listPinned()]).toEqual(["5", []]);
   await registry.close();
 });
 
