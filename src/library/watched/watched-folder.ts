@@ -4,13 +4,14 @@ import type { ImportMode } from "../../store/index.ts";
 import type { RemoveDeps } from "../remove.ts";
 import type { PendingModelView, WatchedFolderView } from "../watched-types.ts";
 import { Bell } from "./bell.ts";
+import { Departures } from "./departures.ts";
 import { dropVersion, hasAlias } from "./drop.ts";
 import { FolderEvents, type OpenWatcher } from "./folder-events.ts";
 import { Formats } from "./formats.ts";
 import { LatestFlight } from "./latest-flight.ts";
 import { type Candidate, type Look, lookAtFolder } from "./look.ts";
 import type { NameList } from "./name-list.ts";
-import { outdated, type TakenModel } from "./taken.ts";
+import { outdated } from "./taken.ts";
 import { type TakeDeps, takeUnit } from "./take.ts";
 import { Tracks } from "./tracks.ts";
 import { folderView, pendingViews } from "./views.ts";
@@ -31,8 +32,6 @@ const OFTEN_MS = 2_000;
 const LOOK_SHARE = 20;
 /** Folders whose times are compared before an answer. */
 const FOLDERS_ASKED_MAX = 64;
-/** How long another folder at the same path, which has nothing of what was taken, has to stay: its disk may come back. */
-const OTHER_FOLDER_MS = 600_000;
 
 export interface WatchedFolderOptions {
   readonly folder: string;
@@ -54,7 +53,7 @@ export class WatchedFolder {
   readonly #bell: Bell;
   readonly #events: FolderEvents;
   readonly #looks = new LatestFlight(() => this.#lookOnce());
-  readonly #missingSinceMs = new Map<string, number>();
+  readonly #departures: Departures;
   #look: Look | undefined;
   #fault: LarderError | undefined;
   #namesBefore: NameList | undefined;
@@ -71,6 +70,7 @@ export class WatchedFolder {
   ) {
     const { clock, folder, home, openWatcher, settleMs } = options;
     this.#tracks = new Tracks(clock, settleMs);
+    this.#departures = new Departures({ registry: deps.registry, folder, settleMs, clock });
     this.#bell = new Bell(clock);
     this.#events = new FolderEvents(folder, (path) => {
       if (isOfNoInterest(folder, home, path)) return;
@@ -178,16 +178,8 @@ export class WatchedFolder {
     this.#look = look;
     this.#fault = undefined;
     if (names.fault === undefined) this.#namesBefore = names;
+    this.#departures.note(look);
     if (this.#events.follow(look.walk.identity)) this.#bell.ring();
-    const missing = new Set(look.missing.map(({ model }) => model));
-    for (const model of missing) {
-      if (!this.#missingSinceMs.has(model)) {
-        this.#missingSinceMs.set(model, this.options.clock.monotonicMs());
-      }
-    }
-    for (const model of this.#missingSinceMs.keys()) {
-      if (!missing.has(model)) this.#missingSinceMs.delete(model);
-    }
   }
 
   /** Nothing is forgotten of a folder that cannot be looked at: its disk may come back. */
@@ -197,7 +189,7 @@ export class WatchedFolder {
     }
     this.#fault = fault;
     this.#look = undefined;
-    this.#missingSinceMs.clear();
+    this.#departures.forget();
     this.#events.close();
   }
 
@@ -207,7 +199,7 @@ export class WatchedFolder {
     const look = this.#look;
     if (look === undefined) return true;
     if (await this.#forget(look)) return false;
-    await this.#rememberIdentity(look);
+    await this.#departures.rememberFolder(look);
     const due = look.namesAreSure ? look.candidates.filter((one) => this.#isDue(one)) : [];
     const takes = due.slice(0, TAKES_PER_LOOK).map((one) =>
       this.options.takes.run(() => this.#take(one), this.signal)
@@ -256,7 +248,7 @@ export class WatchedFolder {
     const old = [...look.taken.values()].flatMap((taken) =>
       outdated(taken, keptMax).map(({ version }) => ({ model: taken.model, version }))
     ).filter(({ model, version }) => !hasAlias(this.deps, model, version));
-    const gone = look.missing.filter((one) => this.#isGone(look, one));
+    const gone = this.#departures.gone(look);
     for (const { model } of gone) log.info("{model} is gone from {folder}", { model, folder: this.folder });
     const versions = gone.flatMap((taken) =>
       taken.versions.map(({ version }) => ({ model: taken.model, version }))
@@ -266,33 +258,6 @@ export class WatchedFolder {
       await dropVersion(this.deps, this.folder, one);
     }
     return old.length + versions.length > 0;
-  }
-
-  /** Files that another model is made of now stay known by the name before until that has been done. */
-  #isGone(look: Look, { model, versions }: TakenModel): boolean {
-    const sinceMs = this.#missingSinceMs.get(model);
-    const waited = sinceMs !== undefined &&
-      this.options.clock.monotonicMs() - sinceMs >= this.#confirmMs(look);
-    const paths = versions[0]?.files;
-    const isWanted = look.candidates.some(({ unit }) => unit.files.some((file) => paths?.has(file.path)));
-    return waited && !isWanted;
-  }
-
-  /** How long something has to be gone. An empty folder may be where a disk is missing, which is another folder then. */
-  #confirmMs({ walk, taken }: Look): number {
-    const { settleMs } = this.options;
-    const isOther = this.deps.registry.getSetting(this.#identityKey) !== walk.identity;
-    return isOther && !holdsAny(walk.files, taken) ? Math.max(OTHER_FOLDER_MS, settleMs) : settleMs;
-  }
-
-  async #rememberIdentity({ walk, taken }: Look): Promise<void> {
-    const isKnown = this.deps.registry.getSetting(this.#identityKey) === walk.identity;
-    if (isKnown || (taken.size > 0 && !holdsAny(walk.files, taken))) return;
-    await this.deps.registry.setSetting(this.#identityKey, walk.identity);
-  }
-
-  get #identityKey(): string {
-    return `watched_folder/${this.folder}`;
   }
 
   /** Until something is due by itself, or seems to have changed. */
@@ -319,19 +284,10 @@ export class WatchedFolder {
         .map(({ track }) => this.#tracks.dueAtMs(track)),
       ...look?.namesDueAtMs === undefined ? [] : [look.namesDueAtMs],
     ].map((ms) => ms - nowMs);
-    const goneMs = look === undefined
-      ? []
-      : [...this.#missingSinceMs.values()].map((sinceMs) => sinceMs + this.#confirmMs(look) - nowMs);
     const regularMs = hasEvents ? QUIET_MS : Math.max(OFTEN_MS, LOOK_SHARE * this.#lookMs);
-    return Math.max(0, Math.min(regularMs, ...dueMs, ...goneMs));
+    const goneMs = look === undefined ? Infinity : this.#departures.dueInMs(look);
+    return Math.max(0, Math.min(regularMs, goneMs, ...dueMs));
   }
-}
-
-function holdsAny(files: Look["walk"]["files"], taken: Look["taken"]): boolean {
-  const paths = new Set(files.map(({ path }) => path));
-  return [...taken.values()].some(({ versions }) =>
-    [...versions[0]?.files.keys() ?? []].some((path) => paths.has(path))
-  );
 }
 
 /** What happens in the home, or under names that are passed over. */

@@ -169,3 +169,17 @@ test("with hard links the version before goes, because its bytes may have change
   await world.put({ "tiny.gguf": B });
   await waitUntil(() => JSON.stringify(world.versions("tiny")) === JSON.stringify([versionOf(B)]));
 });
+
+test("a version that came from elsewhere too stays when its file goes", async () => {
+  await using world = await openWatchWorld();
+  await world.put({ "tiny.gguf": A });
+  await world.untilModels("tiny");
+  const elsewhere = join(world.home, "..", "tiny.gguf");
+  await writeFile(elsewhere, A);
+  const { id } = await world.library().importPath({ path: elsewhere, model: "tiny" });
+  await waitUntil(async () => (await world.library().getJob(id)).state === "done");
+  expect(world.versions("tiny")).toEqual([versionOf(A)]);
+  await rm(join(world.folder, "tiny.gguf"));
+  await waitUntil(async () => (await world.view()).models.length === 0);
+  expect(world.versions("tiny")).toEqual([versionOf(A)]);
+});

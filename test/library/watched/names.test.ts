@@ -151,3 +151,19 @@ test("a registry that is built again finds its models in their files, and takes 
   await world.untilModels("tiny");
   expect(world.versions("tiny")).toEqual(versions);
 });
+
+test("a renamed model that cannot be taken stays known by its name before, and is not looked at all the time", async () => {
+  await using world = await openWatchWorld();
+  await world.put({ "a.gguf": gguf(1) });
+  await world.untilModels("a");
+  await world.put({
+    "a.gguf": "no model",
+    "model_registry.json": JSON.stringify([{ id: "b", path: "a.gguf" }]),
+  });
+  await waitUntil(async () => (await world.view()).refused.length === 1);
+  await Bun.sleep(300); // much longer than files have to be gone
+  expect(world.models()).toEqual(["a"]);
+  const { looked_at: before } = await world.view();
+  await Bun.sleep(500);
+  expect((await world.view()).looked_at).toBe(before);
+});
