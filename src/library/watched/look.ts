@@ -35,8 +35,6 @@ export interface LookTools {
   readonly registry: Registry;
   readonly formats: Formats;
   readonly tracks: Tracks;
-  /** The list of names that was used last. */
-  readonly namesBefore: NameList | undefined;
   readonly nowMs: number;
   readonly signal: AbortSignal;
 }
@@ -94,17 +92,17 @@ async function modelUnits(
   return models;
 }
 
-/** A list that changed counts when nobody writes it any more; until then the one before does. */
+/** A list that is being written may make no sense yet. */
 async function findNames(
-  { folder, tracks, namesBefore }: LookTools,
+  { folder, tracks }: LookTools,
   walk: Walk,
 ): Promise<Pick<Look, "names" | "namesAreSure" | "namesDueAtMs">> {
   const file = walk.files.find(({ path }) => path === NAME_LIST);
   if (file === undefined) return { names: NO_NAMES, namesAreSure: true };
+  const names = await readNameList(folder, file);
   const track = tracks.note(NAME_LIST, [file]);
-  if (tracks.isSettled(track)) return { names: await readNameList(folder, file), namesAreSure: true };
-  const names = namesBefore ?? await readNameList(folder, file);
-  return { names, namesAreSure: names.fault === undefined, namesDueAtMs: tracks.dueAtMs(track) };
+  if (names.fault === undefined || tracks.isSettled(track)) return { names, namesAreSure: true };
+  return { names, namesAreSure: false, namesDueAtMs: tracks.dueAtMs(track) };
 }
 
 /** A model that is here already and was not made of these files, now or before the registry was built again. */

@@ -10,7 +10,6 @@ import { FolderEvents, type OpenWatcher } from "./folder-events.ts";
 import { Formats } from "./formats.ts";
 import { LatestFlight } from "./latest-flight.ts";
 import { type Candidate, type Look, lookAtFolder } from "./look.ts";
-import type { NameList } from "./name-list.ts";
 import { outdated } from "./taken.ts";
 import { type TakeDeps, takeUnit } from "./take.ts";
 import { Tracks } from "./tracks.ts";
@@ -56,7 +55,6 @@ export class WatchedFolder {
   readonly #departures: Departures;
   #look: Look | undefined;
   #fault: LarderError | undefined;
-  #namesBefore: NameList | undefined;
   #lookedAtS: number | undefined;
   #lookMs = 0;
   #generation = 0;
@@ -156,7 +154,7 @@ export class WatchedFolder {
     try {
       const look = await lookAtFolder({
         ...{ folder, home, registry: this.deps.registry, formats: this.#formats, tracks: this.#tracks },
-        ...{ namesBefore: this.#namesBefore, nowMs: clock.nowS() * 1000, signal: this.signal },
+        ...{ nowMs: clock.nowS() * 1000, signal: this.signal },
       });
       this.#note(look);
     } catch (error) {
@@ -177,7 +175,6 @@ export class WatchedFolder {
     }
     this.#look = look;
     this.#fault = undefined;
-    if (names.fault === undefined) this.#namesBefore = names;
     this.#departures.note(look);
     if (this.#events.follow(look.walk.identity)) this.#bell.ring();
   }
