@@ -49,7 +49,7 @@ import type { PlannedFile } from "./pull-plan.ts";
 import type { Library, PullLimits } from "./types.ts";
 import { UseRecorder } from "./use/index.ts";
 import { VersionWriter } from "./version-writer.ts";
-import { createWatchedFolders } from "./watched/index.ts";
+import { createWatchedFolders, refuseUntilTaken } from "./watched/index.ts";
 import { verify } from "./verify.ts";
 
 export interface CreateLibraryOptions {
@@ -157,7 +157,10 @@ export function createLibrary(
     availableBytes: memoryBytes,
     explainDisk: () => disk.api.explain(),
     preferred,
-    ensure: (reference, options) => ensure({ registry, scans, pulls }, reference, options),
+    ensure: async (reference, options) => {
+      refuseUntilTaken(watched.pending(), reference);
+      return await ensure({ registry, scans, pulls }, reference, options);
+    },
   });
   const watched = createWatchedFolders({
     ...{ registry, store: importing, versions, runtimes: deps.runtimes, clock },

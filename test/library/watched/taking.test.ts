@@ -129,3 +129,15 @@ test("a file that goes takes its model and its bytes with it", async () => {
   await rm(join(world.folder, "good.safetensors"));
   await world.untilModels();
 });
+
+test("a model that is being taken is not asked of a hub meanwhile", async () => {
+  await using world = await openWatchWorld({ settleMs: 60_000 });
+  await world.put({ "iris.onnx": linearOnnx() });
+  await waitUntil(() => world.pending().length === 1);
+  const { models } = world.library();
+  const error = await models.predict({ model: "iris", inputs: [[1, 2, 3, 4]] }).catch((error: unknown) =>
+    error
+  );
+  expect(error).toMatchObject({ code: "MODEL_LOADING", retryable: true });
+  expect(await world.library().listPulls()).toEqual([]);
+});
