@@ -1,4 +1,4 @@
-import { isLarderError, LarderError } from "../../core/index.ts";
+import { LarderError } from "../../core/index.ts";
 import type { LoadedModel, ModelMetadata, Tensor, TensorData, TensorSpec } from "../../runtimes/index.ts";
 import { toTensors } from "../models/named-inputs.ts";
 import type { TuneRequest } from "../options-types.ts";
@@ -53,17 +53,18 @@ function textCalls(metadata: ModelMetadata, probe: TuneRequest["probe"], context
   const length = Math.max(1, Math.min(PROMPT_LENGTH, Math.floor(context / 2) - 8));
   const text = probe ?? WORDS.repeat(Math.ceil(length / WORDS.length)).slice(0, length);
   const maxTokens = Math.max(1, Math.min(TOKENS, Math.floor(context / 4)));
-  return (round) => async (model, signal) => {
+  return (round) => {
     // What begins as the last one did is not read again.
     const input = probe === undefined ? `${round} ${text}`.slice(0, length) : `${round} ${text}`;
-    try {
-      const run = { kind: "generate", prompt: input, maxTokens, temperature: 0, seed: 1 } as const;
-      return await model.generate(run, undefined, signal);
-    } catch (error) {
-      if (!isLarderError(error, "NOT_SUPPORTED")) throw error;
-      return await model.embed({ kind: "embed", input }, signal);
-    }
+    if (onlyEmbeds(metadata)) return (model, signal) => model.embed({ kind: "embed", input }, signal);
+    const run = { kind: "generate", prompt: input, maxTokens, temperature: 0, seed: 1 } as const;
+    return (model, signal) => model.generate(run, undefined, signal);
   };
+}
+
+/** Such a model reads a text in one piece. */
+export function onlyEmbeds({ tasks }: Pick<ModelMetadata, "tasks">): boolean {
+  return tasks !== undefined && !tasks.includes("completion");
 }
 
 /** One everywhere, dimensions that may vary included: a token that every vocabulary has, and a mask that hides nothing. */

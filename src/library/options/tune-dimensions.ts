@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { ModelMetadata } from "../../runtimes/index.ts";
+import { onlyEmbeds } from "./tune-calls.ts";
 import type { Dimension } from "./tune-search.ts";
 
 /** More are not tried: the best is among few, or near all. */
@@ -8,11 +9,11 @@ const BATCH_SIZES = [64, 128, 512, 2048];
 
 /** What can be varied without a change of what the model answers. What makes most of a difference comes first. */
 export function dimensionsOf(
-  { runtime, contextLength }: Pick<ModelMetadata, "runtime" | "contextLength">,
+  metadata: Pick<ModelMetadata, "runtime" | "contextLength" | "tasks">,
   cores = availableParallelism(),
 ): readonly Dimension[] {
   const threads = { name: "threads", values: threadsTried(cores) };
-  switch (runtime) {
+  switch (metadata.runtime) {
     case "onnx":
       return [
         threads,
@@ -21,10 +22,9 @@ export function dimensionsOf(
         { name: "memory_arena", values: [true, false] },
       ];
     case "gguf":
-      return [threads, {
-        name: "batch_size",
-        values: BATCH_SIZES.filter((size) => size <= (contextLength ?? Infinity)),
-      }];
+      return onlyEmbeds(metadata)
+        ? [threads]
+        : [threads, { name: "batch_size", values: batchSizesTried(metadata.contextLength) }];
     case "mapped":
       return [];
   }
@@ -34,4 +34,8 @@ export function dimensionsOf(
 function threadsTried(cores: number): number[] {
   const wanted = [cores, cores - 1, Math.ceil(cores / 2), 1].filter((count) => count >= 1);
   return [...new Set(wanted)].slice(0, THREADS_TRIED_MAX);
+}
+
+function batchSizesTried(contextLength: number | null): number[] {
+  return BATCH_SIZES.filter((size) => size <= (contextLength ?? Infinity));
 }

@@ -245,6 +245,8 @@ test("what is varied: threads up to the cores, and what the runtime has", () => 
   expect(Object.keys(of("onnx", 2))).toEqual(["threads", "graph_optimization", "spin", "memory_arena"]);
   expect(of("gguf", 4, 256)).toEqual({ threads: [4, 3, 2, 1], batch_size: [64, 128] });
   expect(of("mapped", 4)).toEqual({});
+  const embeds = { runtime: "gguf", contextLength: 512, tasks: ["embedding"] } as const;
+  expect(dimensionsOf(embeds, 2)).toEqual([{ name: "threads", values: [2, 1] }]);
 });
 
 test(
