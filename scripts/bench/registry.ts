@@ -12,6 +12,9 @@ import { type Bench, type BenchContext, type Row } from "./shared/types.ts";
 
 const MODELS = 100_000;
 const SERVED_MODELS = 10_000;
+const MANY_SERVED_MODELS = 50_000;
+/** The runtime gives back what it used in passing. */
+const IDLE_MS = 5000;
 const REGISTERS = 320;
 const AT_ONCE = 32;
 /** About what one version adds to the log of SQLite. */
@@ -121,28 +124,46 @@ function timed(numbers: readonly number[], ask: (number: number) => unknown): Pr
   return Promise.resolve(median(times));
 }
 
-/** Of two servers after all their pages were asked for: one knows no model. */
+/**
+ * Of servers after all their pages were asked for. The first long list makes the runtime compile what makes lists: that much does not
+ * grow with the models, so what each further one takes is told beside it.
+ */
 async function memory(context: BenchContext): Promise<Row[]> {
-  const models = context.size(SERVED_MODELS);
-  await mkdir(join(context.folder, "many"), { recursive: true });
-  await seedRegistry(join(context.folder, "many", "registry.sqlite"), models);
+  const [some, many] = [context.size(SERVED_MODELS), context.size(MANY_SERVED_MODELS)];
+  for (const models of [some, many]) {
+    await mkdir(join(context.folder, homeOf(models)), { recursive: true });
+    await seedRegistry(join(context.folder, homeOf(models), "registry.sqlite"), models);
+  }
   const mib = await interleave(context, {
-    none: () => afterListing(context, "none", 0),
-    many: () => afterListing(context, "many", models),
+    none: () => afterListing(context, 0),
+    some: () => afterListing(context, some),
+    many: () => afterListing(context, many),
   });
-  const perModel = mib.many.map((many, round) => (many - (mib.none[round] ?? many)) * 1024 / models);
+  const each = (larger: readonly number[], smaller: readonly number[], models: number) =>
+    larger.map((mib, round) => (mib - (smaller[round] ?? mib)) * 1024 / models);
   return [
     {
-      ...{ what: `after listing ${models} models (rss)`, against: "an empty home", unit: "MiB" },
-      ...{ larder: mib.many, peer: mib.none },
+      ...{ what: `after listing ${some} models (rss)`, against: "an empty home", unit: "MiB" },
+      ...{ larder: mib.some, peer: mib.none },
     },
-    { what: "each known model", unit: "KiB", larder: perModel, aim: { atMost: AIMS.kib } },
+    {
+      ...{ what: `each of ${some} models, over an empty home`, unit: "KiB" },
+      ...{ larder: each(mib.some, mib.none, some), aim: { atMost: AIMS.kib } },
+    },
+    {
+      ...{ what: `each further one, up to ${many}`, unit: "KiB" },
+      larder: each(mib.many, mib.some, many - some),
+    },
   ];
 }
 
+function homeOf(models: number): string {
+  return `home-${models}`;
+}
+
 /** @returns Resident memory in MiB. */
-async function afterListing(context: BenchContext, home: string, models: number): Promise<number> {
-  await using server = await LarderServer.start(context, home);
+async function afterListing(context: BenchContext, models: number): Promise<number> {
+  await using server = await LarderServer.start(context, homeOf(models));
   let cursor: string | null = "";
   let seen = 0;
   do {
@@ -151,6 +172,7 @@ async function afterListing(context: BenchContext, home: string, models: number)
     cursor = page.next_cursor && `&cursor=${encodeURIComponent(page.next_cursor)}`;
   } while (cursor);
   if (seen !== models) throw new Error(`Cannot measure: ${seen} of ${models} models were listed`);
+  await Bun.sleep(IDLE_MS);
   return readMemory(server.pid).rss;
 }
 
