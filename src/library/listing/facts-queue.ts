@@ -1,4 +1,4 @@
-import { logger } from "../../core/index.ts";
+import { type Clock, logger } from "../../core/index.ts";
 import type { Description, HeaderFacts } from "./description.ts";
 
 /** Models whose headers are read at once. */
@@ -8,6 +8,7 @@ const log = logger("listing");
 export interface FactsQueueDeps {
   readonly read: (description: Description) => Promise<HeaderFacts | null>;
   readonly onFacts: (description: Description, facts: HeaderFacts | null) => void;
+  readonly clock: Clock;
 }
 
 /** Reads the headers of models that are listed without what they tell. Nothing is read before somebody asks for it. */
@@ -21,8 +22,9 @@ export class FactsQueue {
     this.#deps = deps;
   }
 
-  get isEmpty(): boolean {
-    return this.#waiting.size === 0;
+  /** All is read. */
+  get isSettled(): boolean {
+    return this.#waiting.size === 0 && this.#running === undefined;
   }
 
   add(description: Description): void {
@@ -31,15 +33,16 @@ export class FactsQueue {
 
   /** Reads all that wait. Resolves when that is done, or when it has taken so long already: it then goes on without the caller. */
   async settle(withinMs: number): Promise<void> {
-    if (this.isEmpty && this.#running === undefined) return;
-    this.#running ??= { done: this.#readAll(), startMs: performance.now() };
+    if (this.isSettled) return;
+    const { clock } = this.#deps;
+    this.#running ??= { done: this.#readAll(), startMs: clock.monotonicMs() };
     const { done, startMs } = this.#running;
-    const leftMs = withinMs - (performance.now() - startMs);
+    const leftMs = withinMs - (clock.monotonicMs() - startMs);
     if (leftMs <= 0) return;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, leftMs);
+    const over = new AbortController();
+    const late = clock.sleep(leftMs, over.signal).catch(() => {});
     await Promise.race([done, late]);
-    clearTimeout(timer);
+    over.abort();
   }
 
   /** Reads nothing more; what is being read ends. */

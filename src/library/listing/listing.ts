@@ -81,6 +81,7 @@ export class ModelListing implements ServedListing {
       outside: new Outside(deps),
     });
     this.#facts = new FactsQueue({
+      clock,
       read: deps.readFacts,
       onFacts: (description, facts) => this.#noteFacts(description, facts),
     });
@@ -251,6 +252,6 @@ export class ModelListing implements ServedListing {
 
   #cacheKeys(): ListingCacheKey[] {
     if (this.#known.lookedAtS === undefined) return [];
-    return this.#facts.isEmpty ? ["all", "fast"] : ["fast"];
+    return this.#facts.isSettled ? ["all", "fast"] : ["fast"];
   }
 }

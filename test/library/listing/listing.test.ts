@@ -196,6 +196,29 @@ test("a changed folder is waited for, but not by who wants no disk work", async 
   expect(at.looks()).toBe(4);
 });
 
+test("a list waits two seconds for headers, and what was read later is in the lists after it", async () => {
+  await using at = await listingPlace();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const tree = { runtime: "onnx", capabilities: ["predict"], architecture: "tree", parameters: 3 } as const;
+  for (const model of ["fast", "slow"]) {
+    await at.put(model);
+    at.facts.set(model, { ...tree, contextLength: null, quantization: null });
+  }
+  at.slow.promises.set("slow", promise);
+  const kinds = async () => (await at.list()).models.map(({ architecture }) => architecture);
+  const first = kinds();
+  await waitUntil(() => at.clock.sleeping > 0);
+  await at.clock.advance(2000);
+  expect(await first).toEqual(["tree", null]);
+  // The two seconds are over for all.
+  expect(await kinds()).toEqual(["tree", null]);
+  expect(await at.names({ capability: "predict" })).toEqual(["fast"]);
+  expect((await at.listing.cacheInfo()).service_cache.cache_keys).toEqual(["fast"]);
+  resolve();
+  await waitUntil(async () => (await kinds())[1] === "tree");
+  expect(await at.names({ capability: "predict" })).toEqual(["fast", "slow"]);
+});
+
 test("headers that could not be read are tried again when their file was repaired", async () => {
   await using at = await listingPlace();
   await at.put("iris", "1", [{ path: "iris.onnx", content: "1" }]);

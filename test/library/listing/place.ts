@@ -21,6 +21,8 @@ export interface ListingPlace extends AsyncDisposable {
   readonly events: LocalEvents;
   /** Of models whose headers can be read. */
   readonly facts: Map<string, HeaderFacts>;
+  /** Models whose headers are read when these resolve. */
+  readonly slow: { readonly promises: Map<string, Promise<void>> };
   readonly pulls: Arrival[];
   /** Names of models that are in memory. */
   readonly loaded: Set<string>;
@@ -57,6 +59,7 @@ export async function listingPlace(seed: (path: string) => void = () => {}): Pro
   const clock = new FakeClock(1_700_000_000_000);
   const events = new LocalEvents();
   const facts = new Map<string, HeaderFacts>();
+  const slow = { promises: new Map<string, Promise<void>>() };
   const pulls: Arrival[] = [];
   const loaded = new Set<string>();
   const outside = {
@@ -68,7 +71,10 @@ export async function listingPlace(seed: (path: string) => void = () => {}): Pro
   };
   const listing = new ModelListing({
     ...{ registry, clock, events },
-    readFacts: ({ model }) => Promise.resolve(facts.get(model) ?? null),
+    readFacts: async ({ model }) => {
+      await slow.promises.get(model);
+      return facts.get(model) ?? null;
+    },
     cacheStats: () => ({ cached_models: [...loaded].map((model) => ({ model }) as CachedModel), pins: [] }),
     arrivals: () => [
       ...pulls,
@@ -87,7 +93,7 @@ export async function listingPlace(seed: (path: string) => void = () => {}): Pro
   });
   const list = (request: ListRequest = {}) => listing.list(request);
   return {
-    ...{ listing, registry, path, clock, events, facts, pulls, loaded, outside, list },
+    ...{ listing, registry, path, clock, events, facts, slow, pulls, loaded, outside, list },
     looks: () => looks,
     names: async (request) => (await list(request)).models.map(({ model }) => model),
     put: async (model, version, files, createdAtS) => {
