@@ -43,7 +43,7 @@ test("P18: the executable takes over a registry of the first release, with a bac
     total: 1,
     models: [{ model: "acme/tiny", size_bytes: BYTES.length }],
   }]);
-  expect(schemaOf(registry)).toBe(3);
+  expect(schemaOf(registry)).toBe(4);
   expect(schemaOf(`${registry}.backup-v1`)).toBe(1);
   const server = await larder.serve();
   const file = await fetch(`${server.url}/api/files/acme/tiny/prod/tiny.bin`);
@@ -69,7 +69,7 @@ for (const [name, file] of MOMENTS) {
     await server.stop("SIGKILL");
     const listed = await larder.run("list", "--limit", "1", "--wait", "0");
     expect([listed.code, listed.json]).toMatchObject([0, { total: MANY }]);
-    expect([schemaOf(registry), rowsOf(registry)]).toEqual([3, MANY]);
+    expect([schemaOf(registry), rowsOf(registry)]).toEqual([4, MANY]);
     expect([schemaOf(`${registry}.backup-v1`), rowsOf(`${registry}.backup-v1`)]).toEqual([1, MANY]);
     expect(existsSync(`${registry}.backup-v1.tmp`)).toBe(false);
   }, TIMEOUT_MS);

@@ -189,7 +189,8 @@ function sqlite(path: string, sql: string): string {
 /** Another process that holds the write lock of a database. */
 async function holdLock(path: string): Promise<AsyncDisposable & { release(): Promise<void> }> {
   const child = Bun.spawn([findTool("sqlite3") ?? "", path], { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.write("BEGIN IMMEDIATE;\n.print locked\n");
+  // A server that has just started writes now and then by itself.
+  child.stdin.write(".timeout 5000\nBEGIN IMMEDIATE;\n.print locked\n");
   await child.stdin.flush();
   const { value } = await child.stdout.getReader().read();
   expect(new TextDecoder().decode(value)).toContain("locked");
