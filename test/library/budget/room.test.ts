@@ -189,7 +189,10 @@ testOnSmallDisk(
     const { path } = await larder.library.serveFile("a", "latest", "f");
     const fd = openSync(path, constants.O_RDONLY);
     const pulled = pull(larder, origin, "c", 12, 3);
-    await waitUntil(() => models(larder).length === 1);
+    await waitUntil(() => origin.requestsFor("/c", "GET").length > 0);
+    // Long enough for whoever would not wait.
+    await Bun.sleep(500);
+    expect(models(larder)).toEqual(["b"]);
     closeSync(fd);
     expectDone(await pulled);
     expect(models(larder)).toEqual(["b", "c"]);
