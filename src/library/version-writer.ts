@@ -133,7 +133,7 @@ export class VersionWriter {
    * Takes one variant away, with the files that only it has; with its last variant a version goes. What a user has set for the model
    * stays: it may come back.
    *
-   * @param mayGo Asked when nobody else changes the model any more: false keeps it.
+   * @param mayGo Asked, more than once, when nobody else changes the model any more: false keeps it.
    * @returns Digests that nothing points to any more; undefined when it stayed, or was not there.
    */
   async removeVariant(key: ModelKey, mayGo: () => boolean): Promise<Digest[] | undefined> {
@@ -149,21 +149,29 @@ export class VersionWriter {
         this.deps.events.emit({ type: "removed", model, version });
         return orphans;
       }
+      const paths = dropped.map(({ path }) => path);
+      // Before and after, as in #remove. Whoever begins to use it meanwhile has the view made again.
+      await this.deps.store.trimView(model, version, paths);
+      if (!mayGo()) return undefined;
       await this.#write(record, this.#aliasesOf(model, version));
-      await this.deps.store.trimView(model, version, dropped.map(({ path }) => path));
+      await this.deps.store.trimView(model, version, paths);
       this.deps.events.emit({ type: "variant", model, version, variant, status: "available" });
       const digests = new Set(dropped.map(({ digest }) => digest));
       return [...digests].filter((digest) => !this.deps.registry.isReferenced(digest));
     });
   }
 
-  /** Manifests, rows, views: a crash between them leaves views that nobody is sent to. */
+  /**
+   * Views, manifests, rows, and views once more, which somebody may have had made meanwhile: with links in them that a crash leaves,
+   * the disk would have nothing of the removal.
+   */
   async #remove(
     model: string,
     versions: readonly string[],
     removeRows: () => Promise<Digest[]>,
   ): Promise<Digest[]> {
-    // The manifest goes first: a rebuild must not bring back what was removed.
+    for (const name of versions) await this.deps.store.removeView(model, name);
+    // The manifest goes before the rows: a rebuild must not bring back what was removed.
     for (const name of versions) await this.deps.store.removeManifest(model, name);
     const orphans = await removeRows();
     for (const name of versions) await this.deps.store.removeView(model, name);

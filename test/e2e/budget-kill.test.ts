@@ -102,6 +102,7 @@ class KillRun {
     const wanted = new Set(views.flatMap(({ version }) => version.files.map(({ sha256 }) => sha256)));
     expect(this.#blobsOnDisk().toSorted()).toEqual([...wanted].toSorted());
     expect(readdirSync(join(this.larder.home, "incoming"))).toEqual([]);
+    this.#checkViews(views);
     const { json: disk } = await api.get("/api/budget/explain");
     expect(disk.excess_bytes).toBe(0);
     expect(disk.used_bytes).toBe(views.reduce((sum, { version }) => sum + version.size_bytes, 0));
@@ -172,7 +173,7 @@ class KillRun {
       for (const { name } of version.variants) there.add(`${model}@${version.version}:${name}`);
       for (const { path, sha256, state } of version.files) {
         expect([path, state, sha256]).toEqual([path, "intact", this.#digests.get(path) ?? ""]);
-        expect([path, existsSync(this.#blobPath(sha256))]).toEqual([path, true]);
+        expect([path, await this.#isLost(api, model, sha256)]).toEqual([path, false]);
       }
     }
     expect(there).toContain(`${PINNED}@1:default`);
@@ -184,26 +185,46 @@ class KillRun {
     expect(unsaid.length).toBeLessThanOrEqual(1);
     this.#unsaid += unsaid.length;
     for (const name of gone) this.#acknowledged.delete(name);
-    this.#checkManifests(views);
+    await this.#checkManifests(api);
   }
 
   /** A manifest may be ahead of its rows or behind them, but what it names is there where the registry says so. */
-  #checkManifests(views: readonly ModelView[]): void {
-    const intact = new Set(views.flatMap(({ version }) => version.files.map(({ sha256 }) => sha256)));
+  async #checkManifests(api: Api): Promise<void> {
     const folder = join(this.larder.home, "manifests");
     for (const path of new Bun.Glob("**/*.json").scanSync(folder)) {
-      const { files } = JSON.parse(readFileSync(join(folder, path), "utf8"));
+      const text = await Bun.file(join(folder, path)).text().catch(() => undefined);
+      if (text === undefined) continue; // gone meanwhile, with its version
+      const { model, files } = JSON.parse(text);
       for (const { sha256 } of files) {
-        if (intact.has(sha256)) expect([path, existsSync(this.#blobPath(sha256))]).toEqual([path, true]);
+        expect([path, await this.#isLost(api, model, sha256)]).toEqual([path, false]);
       }
     }
   }
 
+  /** A view shares its bytes with the blobs: what was left of one would keep them on the disk. */
+  #checkViews(views: readonly ModelView[]): void {
+    const listed = views.flatMap(({ model, version }) =>
+      version.files.map(({ path }) => `${model.replace("/", "+")}/${version.version}/${path}`)
+    );
+    const folder = join(this.larder.home, "views");
+    expect(listed).toEqual(expect.arrayContaining([...new Bun.Glob("**/*").scanSync(folder)]));
+  }
+
+  /** Those of which something is here; the list has those that are being pulled, too. */
   async #models(api: Api): Promise<ModelView[]> {
     const { models } = (await api.get("/api/models/library?limit=1000")).json;
-    return await Promise.all(
-      models.map(async ({ model }: { model: string }) => (await api.get(`/api/models/${model}`)).json),
+    const answers = await Promise.all(
+      models.map(({ model }: { model: string }) => api.get(`/api/models/${model}`)),
     );
+    return answers.filter(({ status }) => status === 200).map(({ json }) => json);
+  }
+
+  /** Whether a version names bytes that are not there. One that leaves just now names them no more by then. */
+  async #isLost(api: Api, model: string, digest: string): Promise<boolean> {
+    if (existsSync(this.#blobPath(digest))) return false;
+    const { status, json } = await api.get(`/api/models/${model}`);
+    return status === 200 && json.version.files.some(({ sha256 }: { sha256: string }) => sha256 === digest) &&
+      !existsSync(this.#blobPath(digest));
   }
 
   #blobsOnDisk(): string[] {

@@ -89,4 +89,4 @@ test("C08: gc while a pull has its blob but no row: the blob survives, whatever 
   for await (const _view of library.watchPull(id));
   await expectContent(larder, first, { path: "a" });
   await expectSound(larder);
-});
+}, 20_000);

@@ -269,7 +269,7 @@ test("gc evicts in a home that is over its budget, and as a dry run only says so
   expect(done.evicted).toEqual([...dry.evicted]);
   expect(models(larder)).toEqual(["c"]);
   expect(blobCount(larder.home)).toBe(1);
-});
+}, 20_000);
 
 testWithBudget(
   "what was imported from a file that is gone leaves last",
@@ -336,4 +336,4 @@ test("gc forgets blobs that a killed process had deleted already, so that they c
   await larder.registry.recordBlob({ digest: lost, sizeBytes: 5 * MIB });
   await pull(larder, origin, "b", 4);
   expect(models(larder)).toEqual(["a", "b"]);
-});
+}, 20_000);

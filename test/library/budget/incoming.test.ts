@@ -114,7 +114,7 @@ test("D30: of too many partial downloads the oldest go until the rest is within 
   second.library.keepBudget();
   await waitUntil(() => keysIn(second.home).length === 1);
   expect(keysIn(second.home)).toEqual([third ?? ""]);
-});
+}, 20_000);
 
 test("D30: what a pull that failed left is kept as long as others, and then gone", async () => {
   await using origin = await startOrigin();
@@ -130,4 +130,4 @@ test("D30: what a pull that failed left is kept as long as others, and then gone
   await using second = await openTestLibrary({ home: first.home, disk });
   second.library.keepBudget();
   await waitUntil(() => incoming(second.home).length === 0);
-});
+}, 20_000);

@@ -123,37 +123,48 @@ testOnSmallDisk("without limits a full disk is a full disk", {}, async ({ origin
   expect(models(larder)).toEqual(["a", "b"]);
 });
 
-test("of a hub's variants a smaller one is taken only when nobody can make room for the one asked for", async () => {
-  await using hub = await startHub();
-  const repository = (id: string, seed: number) =>
-    hub.repository({ id }).commit({
-      "tiny.Q8_0.gguf": pseudoRandomBytes(seed, 3 * MIB),
-      "tiny.Q4_K_M.gguf": pseudoRandomBytes(seed + 1, 2 * MIB),
-      "tiny.Q2_K.gguf": pseudoRandomBytes(seed + 2, MIB),
+test(
+  "of a hub's variants a smaller one is taken only when nobody can make room for the one asked for",
+  async () => {
+    await using hub = await startHub();
+    const repository = (id: string, seed: number) =>
+      hub.repository({ id }).commit({
+        "tiny.Q8_0.gguf": pseudoRandomBytes(seed, 3 * MIB),
+        "tiny.Q4_K_M.gguf": pseudoRandomBytes(seed + 1, 2 * MIB),
+        "tiny.Q2_K.gguf": pseudoRandomBytes(seed + 2, MIB),
+      });
+    repository("acme/one", 1);
+    repository("acme/two", 11);
+    await using larder = await openTestLibrary({ hub: [hub.endpoint], disk: { bytesMax: 4 * MIB } });
+    const { library, registry } = larder;
+    expect(await pullAndWait(library, { model: "acme/one", variant: "Q8_0" })).toMatchObject({
+      state: "done",
     });
-  repository("acme/one", 1);
-  repository("acme/two", 11);
-  await using larder = await openTestLibrary({ hub: [hub.endpoint], disk: { bytesMax: 4 * MIB } });
-  const { library, registry } = larder;
-  expect(await pullAndWait(library, { model: "acme/one", variant: "Q8_0" })).toMatchObject({ state: "done" });
-  expect((await library.scan({ model: "acme/two" })).variants.every(({ fits_disk }) => fits_disk)).toBe(true);
-  await registry.putOptions({ model: "acme/one", variant: "", pinned: true, options: {} });
-  const fits = (await library.scan({ model: "acme/two" })).variants.map((
-    { name, fits_disk },
-  ) => [name, fits_disk]);
-  expect(Object.fromEntries(fits)).toEqual({ Q8_0: false, Q4_K_M: false, Q2_K: true });
-  const taken = await pullAndWait(library, { model: "acme/two" });
-  expect([taken.state, taken.variant]).toEqual(["done", "Q2_K"]);
-  expect(taken.skipped.map(({ variant, error }) => [variant, error.code])).toEqual([["Q4_K_M", "NO_SPACE"]]);
+    expect((await library.scan({ model: "acme/two" })).variants.every(({ fits_disk }) => fits_disk)).toBe(
+      true,
+    );
+    await registry.putOptions({ model: "acme/one", variant: "", pinned: true, options: {} });
+    const fits = (await library.scan({ model: "acme/two" })).variants.map((
+      { name, fits_disk },
+    ) => [name, fits_disk]);
+    expect(Object.fromEntries(fits)).toEqual({ Q8_0: false, Q4_K_M: false, Q2_K: true });
+    const taken = await pullAndWait(library, { model: "acme/two" });
+    expect([taken.state, taken.variant]).toEqual(["done", "Q2_K"]);
+    expect(taken.skipped.map(({ variant, error }) => [variant, error.code])).toEqual([[
+      "Q4_K_M",
+      "NO_SPACE",
+    ]]);
 
-  await registry.putOptions({ model: "acme/one", variant: "", pinned: false, options: {} });
-  const asked = await pullAndWait(library, { model: "acme/two", variant: "Q4_K_M" });
-  expect([asked.state, asked.variant]).toEqual(["done", "Q4_K_M"]);
-  expect(models(larder)).toEqual(["acme/two"]);
-  const scan = await library.scan({ model: "acme/one" });
-  expect(scan.variants.map(({ status }) => status)).toEqual(["available", "available", "available"]);
-  await expectSound(larder);
-});
+    await registry.putOptions({ model: "acme/one", variant: "", pinned: false, options: {} });
+    const asked = await pullAndWait(library, { model: "acme/two", variant: "Q4_K_M" });
+    expect([asked.state, asked.variant]).toEqual(["done", "Q4_K_M"]);
+    expect(models(larder)).toEqual(["acme/two"]);
+    const scan = await library.scan({ model: "acme/one" });
+    expect(scan.variants.map(({ status }) => status)).toEqual(["available", "available", "available"]);
+    await expectSound(larder);
+  },
+  20_000,
+);
 
 test("what lies in a watched folder stays", async () => {
   await using folder = await tempFolder();
@@ -178,7 +189,7 @@ test("what lies in a watched folder stays", async () => {
   expectDone(await pull(larder, origin, "c", 2, 3));
   expectDone(await pull(larder, origin, "d", 2, 4));
   expect(models(larder)).toEqual(["a", "d"]);
-});
+}, 20_000);
 
 testOnSmallDisk(
   "bytes that somebody still reads are waited for: nobody else goes for their room",
