@@ -5,7 +5,7 @@ import { loadedModel } from "./loaded-model.ts";
 import type { Libc } from "./native/libc.ts";
 import { ensureNative, type NativePlace } from "./native/place.ts";
 import { ownMemory } from "./native/process-memory.ts";
-import { parseOnnxOptions } from "./options.ts";
+import type { GgufOptions, OnnxOptions } from "./options.ts";
 import type { RunnerEnd } from "./runner/link.ts";
 import type { EngineName, LoadAnswer } from "./runner/messages.ts";
 import type { RunnerClient } from "./runner/runner-client.ts";
@@ -31,12 +31,14 @@ export interface LoaderOptions {
 }
 
 /** A load whose files and options have been looked at. */
-export interface LoadJob extends Pick<LoadRequest, "label" | "isolation" | "options"> {
+export interface LoadJob extends Pick<LoadRequest, "label" | "isolation"> {
   readonly key: string;
   readonly engine: EngineName;
   /** The file that the runtime opens. */
   readonly path: string;
   readonly metadata: ModelMetadata;
+  /** Of the engine. */
+  readonly options: OnnxOptions | GgufOptions;
 }
 
 /** Puts models into runners: what was never loaded here goes into a process of its own first. */
@@ -185,12 +187,15 @@ export class ModelLoader {
     });
   }
 
-  #joining({ engine, options }: LoadJob): JoiningOptions | undefined {
-    if (engine !== "onnx") return undefined;
-    const { max_batch, max_delay_ms } = parseOnnxOptions(options);
+  #joining({ options }: LoadJob): JoiningOptions | undefined {
+    if (!("max_batch" in options) || options.max_batch === 1) return undefined;
     const { clock, onRows } = this.options;
-    if (max_batch === 1) return undefined;
-    return { rowsMax: max_batch, delayMs: max_delay_ms, clock, ...(onRows && { onRows }) };
+    return {
+      rowsMax: options.max_batch,
+      delayMs: options.max_delay_ms,
+      clock,
+      ...(onRows && { onRows }),
+    };
   }
 
   #ensureNative(): Promise<NativePlace> {

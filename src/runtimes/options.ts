@@ -50,13 +50,12 @@ export const OPTION_NAMES: Readonly<Record<RuntimeName, readonly string[]>> = {
   mapped: [],
 };
 
-/** @throws {LarderError} BAD_INPUT; its `field` is the option's name. */
-export function parseOnnxOptions(options: unknown): OnnxOptions {
-  return parse(onnxSchema, options);
+/** Of one engine, with its defaults. @throws {LarderError} BAD_INPUT, NOT_SUPPORTED; its `field` is the option's name. */
+export function parseOptions(engine: EngineName, options: unknown): OnnxOptions | GgufOptions {
+  return engine === "onnx" ? parse(onnxSchema, options) : parseGgufOptions(options);
 }
 
-/** @throws {LarderError} BAD_INPUT, NOT_SUPPORTED; its `field` is the option's name. */
-export function parseGgufOptions(options: unknown): GgufOptions {
+function parseGgufOptions(options: unknown): GgufOptions {
   const parsed = parse(ggufSchema, options);
   if (parsed.gpu_layers === 0) return parsed;
   throw new LarderError(
@@ -66,10 +65,9 @@ export function parseGgufOptions(options: unknown): GgufOptions {
   );
 }
 
-/** @throws {LarderError} BAD_INPUT, NOT_SUPPORTED; its `field` is the option's name. */
+/** @throws {LarderError} As {@link parseOptions}. */
 export function checkOptions(engine: EngineName, options: unknown): void {
-  if (engine === "onnx") parseOnnxOptions(options);
-  else parseGgufOptions(options);
+  parseOptions(engine, options);
 }
 
 function parse<T>(schema: z.ZodType<T>, options: unknown): T {

@@ -9,7 +9,7 @@ import { ModelLoader } from "./model-loader.ts";
 import { mappedModel } from "./mapped.ts";
 import { openLibc } from "./native/libc.ts";
 import { NATIVE_BUILD } from "./native/place.ts";
-import { checkOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
 import { NATIVE_ENVIRONMENT, runnerStarter, type StartOptions } from "./runner/start-runner.ts";
 import type { LoadedModel, LoadRequest, ModelFile, Runtimes } from "./types.ts";
 
@@ -127,12 +127,12 @@ class LocalRuntimesImpl implements LocalRuntimes {
       const { metadata, entry, weights } = await this.#inspect(request.files, signal);
       const { runtime } = metadata;
       if (runtime === "mapped") return mappedModel(request.label, metadata);
-      checkOptions(runtime, request.options);
+      const options = parseOptions(runtime, request.options);
       await checkFolder(request.folder, weights);
       const key = loadKey(request.files);
       refuseSetAside(request.label, this.#ledger.find(key), this.#limits, this.#clock.nowS());
       const path = join(request.folder, entry.path);
-      const job = { ...request, key, path, metadata, engine: runtime };
+      const job = { ...request, options, key, path, metadata, engine: runtime };
       const model = await this.#loader.load(job, signal, () => void this.#loaded.delete(model));
       this.#loaded.add(model);
       model.lost.catch(() => this.#loaded.delete(model));

@@ -1,5 +1,5 @@
 import type { Llama, LlamaModel } from "node-llama-cpp";
-import { parseGgufOptions } from "../options.ts";
+import type { GgufOptions } from "../options.ts";
 import type { Driver, DriverContext, Engine } from "../runner/engine.ts";
 import type { LoadOrder } from "../runner/messages.ts";
 import { openBinding } from "./binding.ts";
@@ -34,7 +34,7 @@ async function loadModel(
   signal: AbortSignal,
   said: readonly string[],
 ): Promise<LlamaModel> {
-  const { mmap } = parseGgufOptions(options);
+  const { mmap } = options as GgufOptions;
   try {
     return await llama.loadModel({ modelPath: path, useMmap: mmap, gpuLayers: 0, loadSignal: signal });
   } catch (error) {
@@ -48,7 +48,7 @@ interface EngineContext extends Pick<DriverContext, "busy" | "onMemory"> {
 
 async function openEngine(model: LlamaModel, order: LoadOrder, context: EngineContext): Promise<Engine> {
   const { busy, onMemory, signal } = context;
-  const { threads, parallel, context_length, batch_size } = parseGgufOptions(order.options);
+  const { threads, parallel, context_length, batch_size } = order.options as GgufOptions;
   const contextLength = context_length ?? Math.min(CONTEXT_LENGTH_DEFAULT, model.trainContextSize);
   const settings = {
     threads,

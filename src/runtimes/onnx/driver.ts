@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { type OnnxOptions, parseOnnxOptions } from "../options.ts";
+import type { OnnxOptions } from "../options.ts";
 import type { Driver, DriverContext, Engine } from "../runner/engine.ts";
 import type { LoadOrder } from "../runner/messages.ts";
 import { type OnnxSession, openBinding } from "./binding.ts";
@@ -11,7 +11,7 @@ export function openOnnx({ native, busy }: DriverContext): Promise<Driver> {
   const newSession = busy.run(() => openBinding(native.onnx));
   return Promise.resolve({
     load: async (order: LoadOrder, signal: AbortSignal): Promise<Engine> => {
-      const options = sessionOptions(parseOnnxOptions(order.options), dirname(order.path));
+      const options = sessionOptions(order.options as OnnxOptions, dirname(order.path));
       const model = await readModel(order);
       signal.throwIfAborted();
       const session = newSession();

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from "../../core/index.ts";
 import type { NativePlace } from "../native/place.ts";
+import type { GgufOptions, OnnxOptions } from "../options.ts";
 import type { EmbedRun, GenerateRun, ModelMetadata, RuntimeName, TensorResult, TensorRun } from "../types.ts";
 
 /** Runtimes that have native code. */
@@ -20,7 +21,8 @@ export interface LoadOrder {
   /** The file to open, under a name beside which other files of the model have theirs. */
   readonly path: string;
   readonly metadata: ModelMetadata;
-  readonly options: Readonly<Record<string, unknown>>;
+  /** Of the runner's engine, checked: the schemas would cost every new thread more than all else that it runs before it can load. */
+  readonly options: OnnxOptions | GgufOptions;
 }
 
 /** Runs that differ in nothing but values and the number of rows, to be run as one where that changes no answer. */

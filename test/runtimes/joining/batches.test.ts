@@ -90,6 +90,16 @@ test("a batch that is full takes nobody in, and one that lacks the room for all 
   expect(ran).toEqual([[1], [2, 3], [4], [5], [6], [7]]);
 });
 
+test("requests of many bytes together do not go together", async () => {
+  const { batches, clock, ran, finish } = runner({ rowsMax: 2 ** 30 });
+  void batches.run(one(1), undefined);
+  await clock.advance(0);
+  // 40 MiB each.
+  for (const value of [2, 3]) void batches.run(one(value, 10 * 2 ** 20), undefined);
+  for (let i = 0; i < 3; i++) await finish();
+  expect(ran).toEqual([[1], [2], [3]]);
+});
+
 test("max_delay_ms: the first waits for company that long, and no longer", async () => {
   const { batches, clock, ran } = runner({ delayMs: 50 });
   void batches.run(one(1), undefined);
