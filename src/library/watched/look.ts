@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LarderError } from "../../core/index.ts";
+import { LarderError } from "../../core/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Formats } from "./formats.ts";
 import { NAME_LIST, type NameList, NO_NAMES, readNameList } from "./name-list.ts";
@@ -48,31 +48,61 @@ export async function lookAtFolder(tools: LookTools): Promise<Look> {
   const walk = await walkFolder(folder, tools);
   const { names, ...about } = await findNames(tools, walk);
   const taken = takenModels(registry.listWatchedFiles(folder));
-  const units = await modelUnits(cutUnits(walk, names.entries), taken, formats);
+  const all = cutUnits(walk, names.entries);
+  const units = await modelUnits(all, taken, formats);
   const { placed, refused } = placeUnits(units, {
     taken,
     keepsNames: names.fault !== undefined,
     isForeign: (model, unit) => isForeign(registry, taken, model, unit),
     localPath: ({ path }) => join(folder, path),
   });
-  const open: Candidate[] = [];
-  const alive = new Set<string>();
-  for (const { unit, model } of placed) {
-    const isCurrent = isMadeOf(taken.get(model)?.versions[0], unit);
-    if (isCurrent) alive.add(model);
-    else open.push({ unit, model, track: tracks.note(unit.path, [...unit.files, ...unit.unfinished]) });
-  }
-  const candidates: Candidate[] = [];
-  for (const one of open) {
-    const isModel = await formats.hasModel(one.unit.files);
-    if (isModel) candidates.push(one);
-    if (isModel || !tracks.isSettled(one.track)) alive.add(one.model);
-  }
+  const { candidates, alive } = await sortOut(tools, placed, taken);
   formats.keep(walk.files);
   tracks.keep(new Set([NAME_LIST, ...units.map(({ path }) => path)]));
   return {
-    ...{ walk, names, ...about, taken, candidates, refused },
+    ...{ walk, names, ...about, taken, candidates },
+    refused: [...refused, ...unusedNames(names, all).map((path) => notThere(join(folder, path)))],
     missing: [...taken.values()].filter((one) => !alive.has(one.model) && !isInGap(walk, one)),
+  };
+}
+
+/** What is to be taken, and which models are there, taken or not. While something is being written it may yet become a model again. */
+async function sortOut(
+  { formats, tracks }: LookTools,
+  placed: readonly Placed[],
+  taken: ReadonlyMap<string, TakenModel>,
+): Promise<{ readonly candidates: Candidate[]; readonly alive: ReadonlySet<string> }> {
+  const candidates: Candidate[] = [];
+  const alive = new Set<string>();
+  for (const { unit, model } of placed) {
+    if (isMadeOf(taken.get(model)?.versions[0], unit)) {
+      alive.add(model);
+      continue;
+    }
+    const track = tracks.note(unit.path, [...unit.files, ...unit.unfinished]);
+    const isModel = await formats.hasModel(unit.files);
+    if (isModel) candidates.push({ unit, model, track });
+    if (isModel || !tracks.isSettled(track)) alive.add(model);
+  }
+  return { candidates, alive };
+}
+
+/** Paths that the list names and that are not there. */
+function unusedNames({ entries }: NameList, units: readonly Unit[]): string[] {
+  const used = new Set(units.map(({ named }) => named));
+  return entries.filter(({ model }) => !used.has(model)).map(({ path }) => path);
+}
+
+function notThere(path: string): Look["refused"][number] {
+  return {
+    path,
+    error: new LarderError(
+      "FILE_NOT_FOUND",
+      `Cannot find a file or folder ${path}, which ${NAME_LIST} names`,
+      {
+        hint: "Put it there, as a link is not followed, or take its entry out of the list.",
+      },
+    ),
   };
 }
 

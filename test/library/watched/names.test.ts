@@ -16,6 +16,7 @@ test("a list gives files and folders their names", async () => {
       { id: "acme/one", path: "a.gguf", name: "One", version: "1", size: 5, capability: ["chat"] },
       { id: "acme/two", path: "./nested/deep/" },
       { id: "acme/three", path: join(world.folder, "nested/c.gguf") },
+      { id: "acme/four", path: "later.gguf" },
     ]),
     "a.gguf": gguf(1),
     "nested/deep/b.gguf": gguf(2),
@@ -23,7 +24,9 @@ test("a list gives files and folders their names", async () => {
     "nested/d.gguf": gguf(4),
   });
   await world.untilModels("acme/one", "acme/three", "acme/two", "nested");
-  expect((await world.view()).refused).toEqual([]);
+  expect((await world.view()).refused).toMatchObject([
+    { path: join(world.folder, "later.gguf"), error: { code: "FILE_NOT_FOUND" } },
+  ]);
   const [version = ""] = world.versions("nested");
   expect(world.registry().findVersion("nested", version)?.files.map(({ path }) => path)).toEqual(["d.gguf"]);
 });
@@ -54,6 +57,7 @@ test("a hostile list names nothing outside, is refused entry by entry, and opens
   await world.untilModels("b", "good");
   const { refused } = await world.view();
   expect(refused.map(({ path, error }) => `${path.slice(world.folder.length + 1)} ${error.code}`)).toEqual([
+    ...["link.gguf FILE_NOT_FOUND", "pipe.gguf FILE_NOT_FOUND"],
     ...[0, 1, 2].map((index) => `model_registry.json[${index}] BAD_PATH`),
     ...[[5, "BAD_NAME"], [6, "BAD_SOURCE"], [7, "BAD_SOURCE"], [8, "BAD_SOURCE"], [9, "BAD_SOURCE"]].map(
       entry,
