@@ -1,8 +1,13 @@
 import type { ModelCache, ModelKey } from "../../cache/index.ts";
-import { type Events, isLarderError, LATEST, parseModelRef } from "../../core/index.ts";
+import { type Events, isLarderError, type LarderEvent, LATEST, parseModelRef } from "../../core/index.ts";
 import type { OptionsRow, Registry } from "../../registry/index.ts";
 import type { ModelTarget, ServedBy } from "../model-types.ts";
 import { ALL_VARIANTS, type KeptOptions, pinnedVersions, rowOf, valuesOf } from "./kept-options.ts";
+
+/** After these a name may stand for something else, or for more. */
+const MOVES_NAMES: ReadonlySet<LarderEvent["type"]> = new Set<LarderEvent["type"]>([
+  ...["version", "variant", "alias", "removed"] as const,
+]);
 
 export interface PinsDeps {
   readonly registry: Registry;
@@ -20,9 +25,7 @@ export class Pins {
   keep(events: Events): () => void {
     for (const model of new Set(this.deps.registry.listPinned().map((row) => row.model))) this.follow(model);
     return events.subscribe((event) => {
-      if (event.type === "version" || event.type === "alias" || event.type === "removed") {
-        this.follow(event.model);
-      }
+      if (MOVES_NAMES.has(event.type) && "model" in event) this.follow(event.model);
     });
   }
 
@@ -43,8 +46,10 @@ export class Pins {
   async set(target: ModelTarget, key: ModelKey, pinned: boolean): Promise<ServedBy> {
     const { model, version, variant } = key;
     await this.deps.kept.change(model, async () => {
-      for (const row of pinned ? [this.#pin(target, key)] : this.#unpin(key)) await this.deps.kept.put(row);
+      const rows = pinned ? [this.#pin(target, key)] : this.#unpin(target, key);
+      for (const row of rows) await this.deps.kept.put(row);
     });
+    this.apply(model);
     this.deps.cache[pinned ? "pin" : "unpin"]({ model, version, variant });
     return { model, version, variant };
   }
@@ -54,12 +59,14 @@ export class Pins {
     return rowOf(row, valuesOf(row), [...new Set([...pinnedVersions(row), version])]);
   }
 
-  /** A pin of all variants is taken back as a whole. */
-  #unpin({ model, version, variant }: ModelKey): OptionsRow[] {
+  /** Under whatever name it was pinned. A pin of all variants is taken back as a whole. */
+  #unpin({ version: name = LATEST }: ModelTarget, { model, version, variant }: ModelKey): OptionsRow[] {
     const { kept, registry } = this.deps;
     return [ALL_VARIANTS, variant].map((name) => kept.row(model, name)).filter(({ pinned }) => pinned).map(
       (row) => {
-        const others = pinnedVersions(row).filter((one) => registry.resolveVersion(model, one) !== version);
+        const others = pinnedVersions(row).filter((one) =>
+          one !== name && registry.resolveVersion(model, one) !== version
+        );
         return rowOf(row, valuesOf(row), others);
       },
     );

@@ -8,7 +8,7 @@ export type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
 export interface Place extends AsyncDisposable {
   readonly larder: TestLibrary;
   /** Takes a version in by the normal way. */
-  add(model: string, version: string, files: Files): Promise<void>;
+  add(model: string, version: string, files: Files, variant?: string): Promise<void>;
   /** Closes the library and opens another one over the same home. */
   restart(options?: TestLibraryOptions): Promise<TestLibrary>;
 }
@@ -22,10 +22,13 @@ export async function place(options: TestLibraryOptions = {}): Promise<Place> {
     get larder() {
       return larder;
     },
-    add: async (model, version, files) => {
-      const root = join(folder.path, `${model}-${version}`.replaceAll("/", "-"));
+    add: async (model, version, files, variant) => {
+      const root = join(folder.path, `${model}-${version}-${variant ?? ""}`.replaceAll("/", "-"));
       for (const [path, bytes] of Object.entries(files)) await Bun.write(join(root, path), bytes);
-      const { id } = await larder.library.importPath({ path: root, model, version });
+      const { id } = await larder.library.importPath({
+        ...{ path: root, model, version },
+        ...(variant === undefined ? {} : { variant }),
+      });
       let last;
       for await (last of larder.library.watchJob(id));
       expect(last?.state).toBe("done");

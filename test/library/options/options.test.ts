@@ -196,11 +196,12 @@ test("a pin survives a restart, follows its name, and loads nothing by itself", 
 test("a pin of all variants keeps each of them, and is taken back as a whole", async () => {
   await using at = await place();
   await at.add("acme/linear", "1", LINEAR);
-  await at.add("acme/tree", "1", { "model.onnx": treeOnnx() });
   const { options, models } = at.larder.library;
   await models.load({ model: "acme/linear" });
   await options.set({ model: "acme/linear" }, { pinned: true, threads: 1 });
   expect(models.cacheStats().cached_models).toMatchObject([{ pinned: true }]);
+  await at.add("acme/linear", "1", { "small.onnx": treeOnnx() }, "small");
+  expect(models.cacheStats().pins).toEqual(["acme/linear@1:default", "acme/linear@1:small"]);
   expect((await options.find({ model: "acme/linear", variant: "default" })).in_force).toMatchObject({
     pinned: true,
   });
