@@ -152,4 +152,6 @@ export interface ServedListing extends Listing {
   prepare(request: ListRequest): PreparedList;
   /** At once when the answer is known and still holds. */
   answer(prepared: PreparedList): ListAnswer | Promise<ListAnswer>;
+  /** An answer was given once more without being asked for here. */
+  noteHit(): void;
 }

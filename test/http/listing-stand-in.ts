@@ -48,6 +48,10 @@ export class StandInListing implements ServedListing {
     return { bytes: new TextEncoder().encode(JSON.stringify(NO_MODELS)), etag: ETAG };
   }
 
+  noteHit(): void {
+    this.note("listing.noteHit");
+  }
+
   async list(request: ListRequest): Promise<ModelPage> {
     this.note("list", request);
     return NO_MODELS;

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
-import { CACHE_INFO, ETAG, NO_MODELS, REFRESHED } from "./listing-stand-in.ts";
+import { AccessGuard } from "../../src/http/guard/access.ts";
+import { LibraryRoute } from "../../src/http/native/library.ts";
+import { CACHE_INFO, ETAG, NO_MODELS, REFRESHED, StandInListing } from "./listing-stand-in.ts";
 import { post, problemOf, running } from "./setup.ts";
+import { StandInLibrary } from "./stand-in.ts";
 
 test("the list is asked for what its query says, once and again", async () => {
   await using s = await running();
@@ -98,4 +101,21 @@ test("the cache is set by administrators, with one number", async () => {
     expect([response.status, (await problemOf(response)).code]).toEqual([400, "BAD_BODY"]);
   }
   expect(s.library.calls).toEqual([]);
+});
+
+test("requests of one turn of the event loop are answered by one look", async () => {
+  const calls: string[] = [];
+  const listing = new StandInListing((name) => calls.push(name));
+  const access = new AccessGuard({ library: new StandInLibrary(), host: "127.0.0.1" });
+  const route = new LibraryRoute({ listing, access });
+  const ask = (query: string) =>
+    route.answer(new Request(`http://localhost/api/models/library?${query}`), {
+      ...{ id: "1", route: "", peer: { trusted: false } },
+    });
+  for (const query of ["q=a", "q=a", "q=b", "q=a"]) expect((await ask(query)).status).toBe(200);
+  expect(calls).toEqual(["list", "listing.noteHit", "list", "listing.noteHit"]);
+  await new Promise((resolve) => setTimeout(resolve));
+  await ask("q=a");
+  expect(calls).toHaveLength(5);
+  expect(calls.at(-1)).toBe("list");
 });

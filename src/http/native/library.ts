@@ -13,7 +13,7 @@ const QUERIES_MAX = 1000;
 const CACHE_CONTROL = "private, no-cache";
 
 export interface LibraryRouteOptions {
-  readonly listing: Pick<ServedListing, "prepare" | "answer">;
+  readonly listing: Pick<ServedListing, "prepare" | "answer" | "noteHit">;
   readonly access: AccessGuard;
 }
 
@@ -25,6 +25,8 @@ export class LibraryRoute {
   readonly #listing: LibraryRouteOptions["listing"];
   readonly #access: AccessGuard;
   readonly #queries = new LRUCache<string, PreparedList>({ max: QUERIES_MAX });
+  /** Requests of one turn of the event loop were all sent before it began: what held for one of them holds for the others. */
+  readonly #thisTurn = new Map<PreparedList, ListAnswer>();
 
   constructor({ listing, access }: LibraryRouteOptions) {
     this.#listing = listing;
@@ -39,9 +41,22 @@ export class LibraryRoute {
     exchange.route = PATH;
     if (request.method !== "GET" && request.method !== "HEAD") throw new NoRouteError(["GET", "HEAD"]);
     this.#access.check(request, exchange.peer, "read");
-    const answer = this.#listing.answer(this.#prepared(request.url));
+    const answer = this.#find(this.#prepared(request.url));
     if (!(answer instanceof Promise)) return send(request, exchange, answer);
     return answer.then((found) => send(request, exchange, found));
+  }
+
+  #find(prepared: PreparedList): ListAnswer | Promise<ListAnswer> {
+    const known = this.#thisTurn.get(prepared);
+    if (known !== undefined) {
+      this.#listing.noteHit();
+      return known;
+    }
+    const answer = this.#listing.answer(prepared);
+    if (answer instanceof Promise) return answer;
+    if (this.#thisTurn.size === 0) setImmediate(() => this.#thisTurn.clear());
+    this.#thisTurn.set(prepared, answer);
+    return answer;
   }
 
   #prepared(url: string): PreparedList {

@@ -100,6 +100,10 @@ export class ModelListing implements ServedListing {
     return looked.then((foreignWrites) => this.#answerFresh(query, foreignWrites));
   }
 
+  noteHit(): void {
+    this.#responseCounts.hits++;
+  }
+
   async list(request: ListRequest): Promise<ModelPage> {
     const { bytes } = await this.answer(this.prepare(request));
     return JSON.parse(new TextDecoder().decode(bytes)) as ModelPage;
