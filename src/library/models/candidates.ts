@@ -27,6 +27,8 @@ export class Candidates {
   #known = new Map<string, Named>();
   /** What names stood for before the registry changed. */
   #before = new Map<string, Named>();
+  /** What names mean, whether or not that serves them already. */
+  #meant = new Map<string, readonly ModelKey[]>();
   #generation = -1;
 
   constructor(
@@ -58,7 +60,11 @@ export class Candidates {
 
   /** What a name stands for, loaded or not. @throws {LarderError} As {@link of}. */
   meantBy(target: ModelTarget): readonly ModelKey[] {
-    return this.#find(target);
+    this.#lookForChanges();
+    const name = nameOf(target);
+    const keys = this.#meant.get(name) ?? this.#find(target);
+    this.#meant.set(name, keys);
+    return keys;
   }
 
   /** Names under which this loaded model has been used; those that have come to stand for another one first. */
@@ -112,10 +118,11 @@ export class Candidates {
 
   #lookForChanges(): void {
     const generation = this.registry.generation();
-    if (generation === this.#generation && this.#known.size <= CACHED_MAX) return;
+    if (generation === this.#generation && this.#meant.size <= CACHED_MAX) return;
     const kept = this.#before.size + this.#known.size > CACHED_MAX ? [] : this.#before;
     this.#before = new Map([...kept, ...this.#known]);
     this.#known = new Map();
+    this.#meant = new Map();
     this.#generation = generation;
   }
 
