@@ -12,6 +12,7 @@ type BlobReads = Pick<
   | "findBlobByGitOid"
   | "blobsAfter"
   | "lostBlobs"
+  | "countLost"
   | "isWanted"
   | "aliveDigests"
   | "orphanDigests"
@@ -28,6 +29,7 @@ export function blobReads(db: ReadConnection): BlobReads {
       db.all<Stored<BlobRow>>("blobsAfter", after, limit).map((row) => withoutNulls<BlobRow>(row)),
     lostBlobs: (limit) =>
       db.all<Stored<BlobRow>>("lostBlobs", limit).map((row) => withoutNulls<BlobRow>(row)),
+    countLost: (limit) => db.get<{ count: number }>("countLost", limit)?.count ?? 0,
     isWanted: (digest) => db.get("isWanted", digest) !== undefined,
     aliveDigests: () => new Set(db.all<{ digest: string }>("aliveDigests").map((row) => row.digest)),
     orphanDigests: () => db.all<{ digest: Digest }>("orphanDigests").map((row) => row.digest),

@@ -34,6 +34,8 @@ export const READ_SQL = {
   // Files that are in no variant are wanted by themselves; those of variants as long as one of these is here.
   lostBlobs:
     "SELECT digest, size_bytes AS sizeBytes, chunk_digests AS chunkDigests, state, verified_at AS verifiedAtS, modified_ms AS modifiedMs FROM blobs WHERE state <> 'intact' AND EXISTS (SELECT 1 FROM files WHERE files.blob_id = blobs.id AND (NOT EXISTS (SELECT 1 FROM variant_files WHERE variant_files.file_id = files.id) OR EXISTS (SELECT 1 FROM variant_files JOIN variants ON variants.id = variant_files.variant_id WHERE variant_files.file_id = files.id AND variants.status = 'downloaded'))) ORDER BY digest LIMIT ?1",
+  countLost:
+    "SELECT count(*) AS count FROM (SELECT 1 FROM blobs WHERE state <> 'intact' AND EXISTS (SELECT 1 FROM files WHERE files.blob_id = blobs.id AND (NOT EXISTS (SELECT 1 FROM variant_files WHERE variant_files.file_id = files.id) OR EXISTS (SELECT 1 FROM variant_files JOIN variants ON variants.id = variant_files.variant_id WHERE variant_files.file_id = files.id AND variants.status = 'downloaded'))) LIMIT ?1)",
   isWanted:
     "SELECT 1 FROM files WHERE files.blob_id = (SELECT id FROM blobs WHERE digest = ?1) AND (NOT EXISTS (SELECT 1 FROM variant_files WHERE variant_files.file_id = files.id) OR EXISTS (SELECT 1 FROM variant_files JOIN variants ON variants.id = variant_files.variant_id WHERE variant_files.file_id = files.id AND variants.status = 'downloaded')) LIMIT 1",
   aliveDigests: "SELECT digest FROM blobs WHERE id IN (SELECT blob_id FROM files)",

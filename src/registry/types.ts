@@ -181,6 +181,8 @@ export interface Registry extends UseRegistry, ListingRegistry {
   blobsAfter(after: string, limit: number): BlobRow[];
   /** Blobs that are damaged or missing and that somebody wants: see {@link isWanted}. In order of digest. */
   lostBlobs(limit: number): BlobRow[];
+  /** How many there are, at most `limit`. */
+  countLost(limit: number): number;
   /** True when a file needs the digest that is part of a variant which is here, or of none. */
   isWanted(digest: Digest): boolean;
   /** Digests that a file of some version points to. */

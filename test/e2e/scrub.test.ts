@@ -209,6 +209,29 @@ test(
   TIMEOUT_MS,
 );
 
+test(
+  "P01: a repair that is killed is finished by the next start, and what was right is not fetched again",
+  async () => {
+    await using origin = await startOrigin();
+    await using larder = await place();
+    const flags = ["--scrub-bytes-per-s", "4GiB", "--scrub-every-s", "0"];
+    const running = await serve(larder, ...flags);
+    const digest = await pull(running, origin, "slow", "weights.bin", pseudoRandomBytes(SEED, 4 * CHUNK));
+    origin.bytesPerSecond = 2 * MIB;
+    await DAMAGE["D15 flipped"]?.harm(blobPath(larder.home, digest));
+    await waitUntil(() => origin.requestsFor("/slow", "GET").length > 0, 30_000);
+    await running.server.stop("SIGKILL");
+    expect(await blobFaults(larder.home)).toEqual([]);
+    origin.bytesPerSecond = Infinity;
+    const next = await serve(larder, ...flags);
+    await waitUntil(async () => (await report(next)).lost.length === 0, 30_000);
+    expect(await opensslDigest(Bun.file(blobPath(larder.home, digest)))).toBe(digest);
+    expect(new Set(startsAsked(origin, "slow"))).toEqual(new Set(["0-"]));
+    expect(origin.requestsFor("/slow", "GET").every(({ range }) => range?.end === CHUNK)).toBe(true);
+  },
+  TIMEOUT_MS,
+);
+
 async function predict({ api }: Running): Promise<unknown> {
   const { json } = await api.post("/api/v1/predict", { model: "linear", inputs: [[1, 0, 0, 0]] });
   return json.outputs?.y.data ?? json;

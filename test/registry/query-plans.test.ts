@@ -13,6 +13,7 @@ const MAY_SCAN: Readonly<Record<string, string>> = {
   orphanDigests: "asks for every digest that is not in use; walks an index",
   countMatches: "a part of a name can be anywhere in it; walks the index of names only",
   lostBlobs: "asks for what is damaged or missing; walks an index of nothing else",
+  countLost: "counts what is damaged or missing; walks an index of nothing else",
   listTokens: "asks for all tokens",
   listSettings: "asks for all settings",
   listPreload: "asks for the whole queue, which is short",

@@ -75,4 +75,5 @@ test("lost is what is damaged or missing and wanted: by a variant that is here, 
     expect(lost.map(({ digest }) => digest)).toEqual([digestOf("here"), digestOf("alone")].sort());
     expect(lost.map(({ state }) => state).sort()).toEqual(["damaged", "missing"]);
     expect(registry.lostBlobs(1)).toHaveLength(1);
+    expect([registry.countLost(10), registry.countLost(1)]).toEqual([2, 1]);
   }));

@@ -136,7 +136,7 @@ export class Scrub implements ScrubApi {
   }
 
   #lostCount(): number {
-    return this.deps.registry.lostBlobs(LOST_MAX).length;
+    return this.deps.registry.countLost(LOST_MAX);
   }
 
   async #changed(): Promise<ScrubReport> {
