@@ -190,7 +190,7 @@ export class ScrubPass {
       const isSame = place.within === null || place.within.modifiedMs === modifiedMs;
       // What was read before the change says nothing any more.
       chunk = isSame ? chunk + 1 : 0;
-      place.within = isSame ? { digest, chunk, modifiedMs } : null;
+      place.within = { digest, chunk, modifiedMs };
       await this.#writeIfDue();
     }
     const { modifiedMs } = place.within ?? {};

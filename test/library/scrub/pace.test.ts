@@ -192,3 +192,16 @@ test("a pass that was asked for reads everything again from the first blob on, a
   expect(scrub.gate.state).toBe("waiting");
   await scrub.stop();
 });
+
+test("a pass that is asked for while a blob is just done with begins before that blob", async () => {
+  const clock = new FakeClock(1e12);
+  let times = 0;
+  const scrub = startPass(clock, [blobRow("a", 1), blobRow("b", 2), blobRow("c", 1)], {
+    onRead: (what) => {
+      if (what === "b1" && times++ === 0) scrub.pass.restart();
+    },
+  });
+  await clock.advance(60_000);
+  expect(scrub.reads.map(({ what }) => what)).toEqual(["a0", "b0", "b1", "a0", "b0", "b1", "c0"]);
+  await scrub.stop();
+});

@@ -40,7 +40,11 @@ export interface PacedPass {
 export function startPass(
   clock: FakeClock,
   blobs: readonly BlobRow[],
-  options: Partial<ScrubSettings> & { readonly kept?: ReadonlyMap<string, string> } = {},
+  options: Partial<ScrubSettings> & {
+    readonly kept?: ReadonlyMap<string, string>;
+    /** Called when a chunk was read and before anything follows from it. */
+    readonly onRead?: (what: string) => void;
+  } = {},
 ): PacedPass {
   const rows = new Map<string, BlobRow>(blobs.map((blob) => [blob.digest, blob]));
   const settings = new Map(options.kept);
@@ -55,6 +59,7 @@ export function startPass(
     store: {
       checkChunks: ({ digest }, { first }) => {
         reads.push({ what: `${digest[0]}${first}`, atMs: clock.monotonicMs() });
+        options.onRead?.(`${digest[0]}${first}`);
         return Promise.resolve({ isRight: true, modifiedMs: modifiedMs.get(digest) ?? 1 });
       },
       verify: (all) =>
