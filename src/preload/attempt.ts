@@ -4,8 +4,8 @@ import type { Ranked } from "./strategies/index.ts";
 
 const log = logger("preload");
 
-/** Why a model was skipped: `loaded` is what was wanted, `loading` soon will be. */
-export type SkipKind = "loaded" | "loading" | "absent" | "room" | "aside";
+/** Why a model was skipped: `loaded` is what was wanted, `loading` and `repair` soon may be. */
+export type SkipKind = "loaded" | "loading" | "repair" | "absent" | "room" | "aside";
 
 export type Outcome =
   | { readonly kind: "loaded"; readonly loadMs: number }
@@ -92,6 +92,8 @@ function outcomeOf({ code, message }: LarderError): Outcome {
     case "MODEL_FAILED":
     case "MODEL_SET_ASIDE":
       return skipped("aside", `was put aside: ${message}`);
+    case "BLOB_REPAIRING":
+      return skipped("repair", `is being repaired: ${message}`);
     case "MODEL_NOT_FOUND":
     case "VERSION_NOT_FOUND":
     case "VARIANT_NOT_FOUND":

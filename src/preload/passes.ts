@@ -1,6 +1,6 @@
 import { type Clock, logger, Semaphore } from "../core/index.ts";
 import type { PreloadSupport } from "../library/index.ts";
-import { type Outcome, type PreloadModels, preloadOne } from "./attempt.ts";
+import { type Outcome, type PreloadModels, preloadOne, type SkipKind } from "./attempt.ts";
 import type { PreloadQueue } from "./preload-queue.ts";
 import type { Candidate, Ranked } from "./strategies/index.ts";
 import type { Tally } from "./tally.ts";
@@ -8,6 +8,8 @@ import type { PreloadConfig, PreloadResult } from "./types.ts";
 
 /** Between two looks whether requests still wait. */
 const YIELD_MS = 50;
+/** Nobody asked for it by name, so nobody waits until it can be loaded after all. */
+const GIVEN_UP: ReadonlySet<SkipKind> = new Set<SkipKind>(["absent", "room", "aside"]);
 const log = logger("preload");
 
 export interface PassesDeps {
@@ -111,7 +113,7 @@ export class Passes {
         return await this.#finish(candidate);
       case "skipped":
         if (queue.noteSkip(reference, outcome)) tally.skipped();
-        if (outcome.why === "loaded" || (origin === "restart" && outcome.why !== "loading")) {
+        if (outcome.why === "loaded" || (origin === "restart" && GIVEN_UP.has(outcome.why))) {
           await this.#finish(candidate);
         }
     }
