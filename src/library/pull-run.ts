@@ -241,6 +241,8 @@ export class PullRun {
     if (state === "done" || state === "failed" || state === "cancelled") {
       this.#finishedAtS = this.deps.clock.nowS();
     }
+    // Before whoever watches sees it: what is remembered of the model must not be older than what they know.
+    this.deps.events.emit({ type: "pull", pullId: this.id });
     if (RESTING.has(state)) this.changes.end();
     else this.changes.notify();
   }

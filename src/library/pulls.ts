@@ -242,7 +242,6 @@ export class Pulls {
       // The files are safe without this line of history.
       log.error("cannot note the end of pull {id}: {error}", { id: run.id, error: String(error) })
     );
-    this.deps.events.emit({ type: "pull", pullId: run.id });
     this.#prune();
   }
 
