@@ -1,4 +1,4 @@
-import { type Clock, type LarderEvent, logger, parseDigest } from "../../core/index.ts";
+import { type Clock, LarderError, type LarderEvent, logger, parseDigest } from "../../core/index.ts";
 import type { Registry } from "../../registry/index.ts";
 import type { Descriptions } from "./descriptions.ts";
 import { HitCount } from "./hit-count.ts";
@@ -104,7 +104,9 @@ export class KnownModels {
 
   /** Waits for a look that goes on, which ends soon. */
   async close(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopping.abort(
+      new LarderError("SHUTTING_DOWN", "Cannot list models: larder is stopping", { retryable: true }),
+    );
     await this.#running?.done.catch(() => {});
   }
 

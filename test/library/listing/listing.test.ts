@@ -354,6 +354,13 @@ test("what happens while everything is looked at is not lost", async () => {
   expect(await at.names({ quick: true, q: "model-000001" })).toEqual([]);
 });
 
+test("who waits for a list when the library closes is told that it stops", async () => {
+  await using at = await listingPlace((path) => seed(path, 5000));
+  const waiting = codeOf(at.list({ quick: true }));
+  await at.listing.close();
+  expect(await waiting).toBe("SHUTTING_DOWN");
+});
+
 /** Nobody has the file open yet. */
 function seed(path: string, models: number): void {
   const db = new Database(path);
