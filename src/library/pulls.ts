@@ -176,9 +176,11 @@ export class Pulls {
     );
   }
 
-  /** What those of this process that are queued or run will bring. */
+  /** What those of this process that are queued or run will bring; one that is not written down yet may still be refused. */
   arrivals(): Arrival[] {
-    const runs = [...this.#active.values()].filter(({ state }) => state === "queued" || state === "running");
+    const runs = [...this.#active.values()].filter(({ id, state }) =>
+      this.#working.has(id) && (state === "queued" || state === "running")
+    );
     return runs.map((run) => ({
       model: run.plan.model,
       version: run.version,
