@@ -140,8 +140,8 @@ export interface PreparedList {
 
 /** An answer as it is sent. */
 export interface ListAnswer {
-  /** JSON of a {@link ModelPage}. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** JSON of a {@link ModelPage}. As text: a body of bytes is copied for each answer, and the copies wear out the garbage collector. */
+  readonly text: string;
   /** Strong, with its quotation marks. */
   readonly etag: string;
 }

@@ -45,7 +45,7 @@ export class StandInListing implements ServedListing {
 
   answer(prepared: PreparedList): ListAnswer {
     this.note("list", (prepared as Prepared).request);
-    return { bytes: new TextEncoder().encode(JSON.stringify(NO_MODELS)), etag: ETAG };
+    return { text: JSON.stringify(NO_MODELS), etag: ETAG };
   }
 
   noteHit(): void {

@@ -70,12 +70,12 @@ export class LibraryRoute {
   }
 }
 
-function send({ method, headers: asked }: Request, { id }: Exchange, { bytes, etag }: ListAnswer): Response {
+function send({ method, headers: asked }: Request, { id }: Exchange, { text, etag }: ListAnswer): Response {
   const headers = { [REQUEST_ID]: id, etag, "cache-control": CACHE_CONTROL };
   if (isKnown(asked.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
   const whole = { ...headers, "content-type": "application/json" };
-  if (method === "GET") return new Response(bytes, { headers: whole });
-  return new Response(null, { headers: { ...whole, "content-length": String(bytes.length) } });
+  if (method === "GET") return new Response(text, { headers: whole });
+  return new Response(null, { headers: { ...whole, "content-length": String(Buffer.byteLength(text)) } });
 }
 
 /** @see RFC 9110 §13.1.2: the comparison is weak, for a proxy may have marked the tag so. */

@@ -97,8 +97,8 @@ export class ModelListing implements ServedListing {
   }
 
   async list(request: ListRequest): Promise<ModelPage> {
-    const { bytes } = await this.answer(this.prepare(request));
-    return JSON.parse(new TextDecoder().decode(bytes)) as ModelPage;
+    const { text } = await this.answer(this.prepare(request));
+    return JSON.parse(text) as ModelPage;
   }
 
   async refresh(): Promise<ListingRefreshView> {

@@ -28,7 +28,7 @@ export class Responses {
     max: ENTRIES_MAX,
     maxSize: BYTES_MAX,
     sizeCalculation: ({ answer, page }) =>
-      ENTRY_BYTES + answer.bytes.length + page.descriptions.length * MODEL_BYTES,
+      ENTRY_BYTES + answer.text.length + page.descriptions.length * MODEL_BYTES,
   });
 
   get count(): number {

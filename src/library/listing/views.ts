@@ -17,8 +17,8 @@ export function pageView(
 
 /** The view as it is sent. */
 export function answerOf(view: ModelPage): ListAnswer {
-  const bytes = new TextEncoder().encode(JSON.stringify(view));
-  return { bytes, etag: `"${Bun.hash(bytes).toString(36)}"` };
+  const text = JSON.stringify(view);
+  return { text, etag: `"${Bun.hash(text).toString(36)}"` };
 }
 
 function summary(description: Description, { loaded, pinned }: LiveState, quick: boolean): ModelSummary {
