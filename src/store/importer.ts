@@ -8,6 +8,7 @@ import { type Home, onDisk } from "./disk-error.ts";
 import type { Flusher } from "./flusher.ts";
 import type { Taken, TakeRequest } from "./hash-messages.ts";
 import type { HashPool } from "./hash-pool.ts";
+import type { InUse } from "./in-use.ts";
 import { FILE_MODE, type Layout } from "./layout.ts";
 import { openOwnFile, removeFile } from "./own-file.ts";
 import type { Scratch } from "./scratch.ts";
@@ -25,6 +26,8 @@ export interface ImporterTools {
   readonly reader: BlobReader;
   readonly space: SpaceLedger;
   readonly scratch: Scratch;
+  /** Digests that are pinned. */
+  readonly pins: InUse;
 }
 
 /** What the system says where bytes cannot be shared: another file system, one without shared extents, too many links. */
@@ -34,12 +37,18 @@ const CANNOT_SHARE = ["EXDEV", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "ENOSYS", "ENO
 export class Importer {
   constructor(private readonly tools: ImporterTools) {}
 
+  /** The blob is pinned until the caller has had his turn to pin it himself, or to leave it. */
   async take(path: string, options: ImportOptions): Promise<ImportedFile> {
+    using pin = new DisposableStack();
+    const hold = (digest: Digest) => {
+      const unpin = this.tools.pins.take(digest);
+      pin.defer(() => void setImmediate(unpin));
+    };
     return await onDisk(this.tools.home, `import ${path}`, async () => {
       const sourceFd = await openSource(path);
       try {
-        const present = await this.#findPresent(path, sourceFd, options);
-        return present ?? await this.#takeIn(path, sourceFd, options);
+        const present = await this.#findPresent(path, sourceFd, options, hold);
+        return present ?? await this.#takeIn(path, sourceFd, options, hold);
       } finally {
         await closeFd(sourceFd);
       }
@@ -51,14 +60,22 @@ export class Importer {
     path: string,
     sourceFd: number,
     options: ImportOptions,
+    hold: (digest: Digest) => void,
   ): Promise<ImportedFile | undefined> {
     if (!options.expected || !this.tools.reader.has(options.expected)) return undefined;
     const taken = await this.#hash({ sourceFd }, options);
     checkExpected(path, taken, options.expected);
+    // Before the look: what is there by then stays.
+    hold(taken.digest);
     return this.#isPresent(taken) ? { ...taken, mode: "present" } : undefined;
   }
 
-  #takeIn(path: string, sourceFd: number, options: ImportOptions): Promise<ImportedFile> {
+  #takeIn(
+    path: string,
+    sourceFd: number,
+    options: ImportOptions,
+    hold: (digest: Digest) => void,
+  ): Promise<ImportedFile> {
     return this.tools.scratch.use(async (scratch) => {
       const shared = await share(path, scratch, options.mode);
       const [taken, fd] = shared
@@ -66,6 +83,7 @@ export class Importer {
         : await this.#copy(sourceFd, scratch, options);
       try {
         checkExpected(path, taken, options.expected);
+        hold(taken.digest);
         if (this.#isPresent(taken)) return { ...taken, mode: "present" };
         const to = this.tools.layout.blob(taken.digest);
         await this.tools.flusher.publish({ fd, from: scratch, to, sizeBytes: taken.sizeBytes });

@@ -230,7 +230,12 @@ export interface BlobStore {
   pin(digest: Digest): () => void;
   isPinned(digest: Digest): boolean;
 
-  /** Takes a local file in: hash, then link or copy, durable when it resolves. @throws {LarderError} BAD_SOURCE, DIGEST_MISMATCH */
+  /**
+   * Takes a local file in: hash, then link or copy, durable when it resolves. Whoever pins the blob in the same turn of the event loop
+   * has it for sure: until then nobody can have removed it.
+   *
+   * @throws {LarderError} BAD_SOURCE, DIGEST_MISMATCH
+   */
   importFile(path: string, options: {
     readonly mode: ImportMode;
     readonly expected?: Digest;

@@ -106,6 +106,11 @@ class KillRun {
     const { json: disk } = await api.get("/api/budget/explain");
     expect(disk.excess_bytes).toBe(0);
     expect(disk.used_bytes).toBe(views.reduce((sum, { version }) => sum + version.size_bytes, 0));
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    expect(metrics).toContain(`\nlarder_disk_budget_bytes ${BUDGET_BYTES}\n`);
+    expect(metrics).toContain(`\nlarder_disk_used_bytes ${disk.used_bytes}\n`);
+    expect(metrics).toMatch(/\nlarder_disk_evicted_total \d+\n/);
+    expect(metrics).toMatch(/\nlarder_disk_evicted_bytes_total \d+\n/);
     expect(await server.stop()).toBe(0);
     console.log(
       `${KILLS} kills, ${this.#pulls} pulls acknowledged, ${this.#evictions} evictions told, ${this.#unsaid} cut short`,

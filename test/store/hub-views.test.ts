@@ -273,3 +273,30 @@ test("hub views of one model made and removed at the same time do not disturb ea
     expect(await readFile(join(snapshotFolder, "b/c"), "utf8")).toBe("two");
   }
 });
+
+test("trimView() takes links out, and the blobs that no other snapshot has", async () => {
+  await using home = await openStore();
+  const shared = await file(home, "config.json", "{}", GIT_OID_OF_BRACES);
+  const [q4, q8] = [await file(home, "q4/model.onnx", "q4"), await file(home, "q8/model.onnx", "q8")];
+  const view = await home.store.makeHubView("acme/tiny", FIRST, { files: [shared, q4, q8], refs: ["main"] });
+  await home.store.makeHubView("acme/tiny", SECOND, { files: [shared], refs: [] });
+  await home.store.trimView("acme/tiny", FIRST, ["config.json", "q4/model.onnx"]);
+  expect(await listed(view.snapshotFolder)).toEqual([`q8/model.onnx -> ../../../blobs/${q8.digest}`]);
+  const blobs = await readdir(join(view.cacheFolder, "models--acme--tiny", "blobs"));
+  expect(blobs.sort()).toEqual([GIT_OID_OF_BRACES, q8.digest].sort());
+});
+
+test("trimView() follows no links that others put there", async () => {
+  await using home = await openStore();
+  const view = await home.store.makeHubView("acme/tiny", FIRST, {
+    files: [await file(home, "config.json", "{}", GIT_OID_OF_BRACES)],
+    refs: [],
+  });
+  const outside = join(home.beside, "outside");
+  await mkdir(outside);
+  await writeFile(join(outside, "model.onnx"), "a user's own");
+  await symlink(outside, join(view.snapshotFolder, "q4"));
+  await home.store.trimView("acme/tiny", FIRST, ["q4/model.onnx"]);
+  expect(await readFile(join(outside, "model.onnx"), "utf8")).toBe("a user's own");
+  expect(await readlink(join(view.snapshotFolder, "q4"))).toBe(outside);
+});

@@ -154,3 +154,30 @@ test("an import that is aborted ends with the reason and leaves nothing behind",
   expect(await readdir(join(home.home, "incoming"))).toEqual([]);
   expect((await home.store.space()).reservedBytes).toBe(0);
 }, 20_000);
+
+test(
+  "an import while others remove the same bytes again and again ends with the blob there to be pinned",
+  async () => {
+    await using home = await openStore();
+    const path = join(home.beside, "source");
+    await writeFile(path, "the same bytes");
+    const digest = digestOf("the same bytes");
+    for (let round = 0; round < 20; round++) {
+      let isOver = false;
+      const removing = (async () => {
+        while (!isOver) {
+          await home.store.remove(digest);
+          await Bun.sleep(0);
+        }
+      })();
+      await home.store.importFile(path, { mode: "copy", ...(round % 2 === 0 ? {} : { expected: digest }) });
+      const unpin = home.store.pin(digest);
+      await Bun.sleep(2);
+      expect([round, home.store.has(digest)]).toEqual([round, true]);
+      isOver = true;
+      await removing;
+      unpin();
+    }
+  },
+  20_000,
+);

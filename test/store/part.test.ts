@@ -12,9 +12,9 @@ import {
   unlink,
   writeFile,
 } from "node:fs/promises";
-import { existsSync, writeSync } from "node:fs";
+import { existsSync, ftruncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf, commitBytes, digestOf, errorOf, openStore } from "./store-fixture.ts";
+import { codeOf, commitBytes, digestOf, errorOf, openStore, testBytes } from "./store-fixture.ts";
 
 const UNKNOWN = `u-${"a".repeat(64)}`;
 
@@ -182,4 +182,26 @@ test("close() of the store waits for commits that are under way", async () => {
   await home.store.close();
   await Promise.all(commits);
   expect((await Array.fromAsync(home.store.scan())).length).toBe(50);
+});
+
+test("parts() tells what lies in incoming/ by what it takes of the disk; removePart() leaves what is open", async () => {
+  await using home = await openStore();
+  const [open, closed] = [digestOf("open"), `u-${"c".repeat(64)}`];
+  const part = await home.store.openPart(open);
+  ftruncateSync(part.fd, 64 * 1024 * 1024);
+  writeSync(part.fd, testBytes(100_000));
+  const other = await home.store.openPart(closed);
+  writeSync(other.fd, testBytes(50_000));
+  writeSync(other.journalFd, "{}\n");
+  await other.close();
+  const parts = new Map((await home.store.parts()).map((one) => [one.key, one]));
+  expect([...parts.keys()].sort()).toEqual([open, closed].sort());
+  // Mostly holes: no more than what was written, in blocks.
+  expect(parts.get(open)?.diskBytes).toBeGreaterThanOrEqual(100_000);
+  expect(parts.get(open)?.diskBytes).toBeLessThan(1024 * 1024);
+  expect(Math.abs(Date.now() / 1000 - (parts.get(closed)?.writtenAtS ?? 0))).toBeLessThan(60);
+  expect([await home.store.removePart(open), await home.store.removePart(closed)]).toEqual([false, true]);
+  expect(await home.store.removePart(closed)).toBe(true);
+  expect((await home.store.parts()).map(({ key }) => key)).toEqual([open]);
+  await part.discard();
 });

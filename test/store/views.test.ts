@@ -199,3 +199,26 @@ test("M10: a name that is too long when it is escaped is cut and stays different
   expect(viewPath(long("a"))).not.toBe(viewPath(long("b")));
   expect(viewPath("x".repeat(255))).toBe("x".repeat(255));
 });
+
+test("trimView() takes files out, with folders that are empty then, and leaves the others where they are", async () => {
+  await using home = await openStore();
+  const made = await files(home, {
+    "config.json": "{}",
+    "onnx/q4/model.onnx": "q4",
+    "onnx/q8/model.onnx": "q8",
+  });
+  const folder = await home.store.makeView("acme/tiny", "1.0.0", made);
+  const before = await lstat(join(folder, "onnx/q8/model.onnx"));
+  await home.store.trimView("acme/tiny", "1.0.0", ["onnx/q4/model.onnx", "never/there"]);
+  expect(await listed(folder)).toEqual(["config.json", "onnx/q8/model.onnx"]);
+  expect(await readdir(join(folder, "onnx"))).toEqual(["q8"]);
+  expect((await lstat(join(folder, "onnx/q8/model.onnx"))).ino).toBe(before.ino);
+  const kept = made.filter(({ path }) => path !== "onnx/q4/model.onnx");
+  expect(await home.store.makeView("acme/tiny", "1.0.0", kept)).toBe(folder);
+  expect((await lstat(join(folder, "onnx/q8/model.onnx"))).ino).toBe(before.ino);
+});
+
+test("trimView() of what has no view is fine", async () => {
+  await using home = await openStore();
+  await home.store.trimView("acme/tiny", "1.0.0", ["config.json"]);
+});
