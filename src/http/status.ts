@@ -16,7 +16,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   BAD_SOURCE: 400,
   BAD_STATE: 409,
   BLOB_DAMAGED: 500,
-  BLOB_MISSING: 500,
+  BLOB_MISSING: 404,
   BLOB_REPAIRING: 503,
   BUSY: 503,
   CACHE_FULL: 503,

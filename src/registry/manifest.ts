@@ -164,7 +164,7 @@ function chunkTables(files: readonly ParsedFile[]): Map<Digest, Uint8Array> {
   const tables = new Map<Digest, Uint8Array>();
   for (const { sha256, size_bytes, chunks } of files) {
     if (chunks === undefined) continue;
-    const table = Uint8Array.from(Buffer.from(chunks, "base64"));
+    const table = new Uint8Array(Buffer.from(chunks, "base64"));
     // A table of another length belongs to other chunks; the blob is then known without one.
     if (table.length === chunkCount(size_bytes) * DIGEST_BYTES) tables.set(sha256, table);
   }

@@ -83,7 +83,7 @@ describe("a whole file", () => {
     expect([short.status, (await problemOf(short)).code]).toEqual([500, "BLOB_DAMAGED"]);
     await rm(`${s.folder.path}/small`);
     const gone = await get(s);
-    expect([gone.status, (await problemOf(gone)).code]).toEqual([500, "BLOB_MISSING"]);
+    expect([gone.status, (await problemOf(gone)).code]).toEqual([404, "BLOB_MISSING"]);
     await rm(`${s.folder.path}/large`);
     expect((await get(s, {}, "/api/files/acme/tiny/1.0/model.bin")).status).toBe(500);
   });
