@@ -22,7 +22,6 @@ type ModelReads = Pick<
   | "findVersion"
   | "findFile"
   | "listModels"
-  | "countModels"
 >;
 
 export function modelReads(db: ReadConnection): ModelReads {
@@ -36,10 +35,6 @@ export function modelReads(db: ReadConnection): ModelReads {
       q
         ? db.all<ModelListRow>("searchModels", after, limit, likePattern(q))
         : db.all<ModelListRow>("listModels", after, limit),
-    countModels: (q) =>
-      q
-        ? db.get<{ count: number }>("countMatches", likePattern(q))?.count ?? 0
-        : db.get<{ models: number }>("totals")?.models ?? 0,
   };
 }
 

@@ -76,7 +76,6 @@ export const READ_SQL = {
     "SELECT name AS model, version_count AS versionCount, latest, size_bytes AS sizeBytes, updated_at AS updatedAtS FROM models WHERE name > ?1 ORDER BY name LIMIT ?2",
   searchModels:
     "SELECT name AS model, version_count AS versionCount, latest, size_bytes AS sizeBytes, updated_at AS updatedAtS FROM models WHERE name > ?1 AND name LIKE ?3 ESCAPE '\\' ORDER BY name LIMIT ?2",
-  countMatches: "SELECT count(*) AS count FROM models WHERE name LIKE ?1 ESCAPE '\\'",
   totals: "SELECT models, versions, blobs, blob_bytes AS blobBytes FROM totals WHERE id = 1",
 
   findScan:

@@ -209,7 +209,6 @@ export interface Registry extends UseRegistry, ListingRegistry {
   /** With the state of its blob: all that serving needs in one look. */
   findFile(model: string, version: string, path: string): LocatedFile | undefined;
   listModels(query: ListQuery): ModelListRow[];
-  countModels(q?: string): number;
 
   /** A blob by Git's name of its content, when it came with one. */
   findBlobByGitOid(gitOid: string): BlobRow | undefined;
