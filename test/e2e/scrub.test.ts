@@ -12,6 +12,8 @@ import { waitUntil } from "../helpers/wait.ts";
 import { blobFaults, opensslDigest } from "./blobs.ts";
 
 const TIMEOUT_MS = 120_000;
+/** A repair that fails once on a busy machine is tried again after half a minute. */
+const REPAIR_MS = 75_000;
 const CHUNK = 5 * 2 ** 20;
 const MIB = 2 ** 20;
 const SIZE = 2 * CHUNK + 777;
@@ -63,7 +65,7 @@ test(
       const model = name.toLowerCase().replace(" ", "-");
       const digest = await pull(running, origin, model, "weights.bin", pseudoRandomBytes(SEED + index, SIZE));
       await harm(blobPath(larder.home, digest));
-      await waitUntil(async () => (await report(running)).repaired === index + 1, 30_000);
+      await waitUntil(async () => (await report(running)).repaired === index + 1, REPAIR_MS);
       expect(await report(running)).toMatchObject({ damaged_found: index + 1, lost: [] });
       expect(await opensslDigest(Bun.file(blobPath(larder.home, digest)))).toBe(digest);
       if (RANGES[chunks] !== undefined) {
