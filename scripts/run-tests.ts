@@ -7,6 +7,8 @@ import { ensureBuilt, ensureInstalled, takeSetupLock } from "./prepare.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const TEST_TIMEOUT_MS = 30_000;
+/** Test files that run beside each other: most of a file's time is waiting. More would make servers of tests too slow for their clients. */
+const FILES_AT_ONCE = 2;
 /** Far above what the suite needs: only there so that a test that never yields cannot hang a machine. */
 const STEP_TIMEOUT_MS = 40 * 60 * 1000;
 
@@ -42,7 +44,10 @@ async function runTests(filters: readonly string[]): Promise<Count> {
   const folder = await mkdtemp(join(tmpdir(), "larder-tests-"));
   try {
     const report = join(folder, "junit.xml");
-    const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
+    const options = [
+      ...[`--timeout=${TEST_TIMEOUT_MS}`, `--parallel=${FILES_AT_ONCE}`],
+      ...["--reporter=junit", `--reporter-outfile=${report}`],
+    ];
     const exitCode = await run([BUN, "test", ...options, ...filters]);
     return countTests(await Bun.file(report).text().catch(() => ""), exitCode);
   } finally {
