@@ -119,6 +119,8 @@ export class ModelLoader {
         ...{ answer, measuredBytes, startedMs },
         onDisposed: () => {
           this.#memoryChanges++;
+          // Soon, not now: what the model's messages left in JavaScript's own heap goes too.
+          Bun.gc(false);
           this.options.libc.trim();
           onDisposed();
         },

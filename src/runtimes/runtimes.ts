@@ -33,6 +33,9 @@ const DEFAULT_LIMITS: RuntimeLimits = {
   closeMs: 3_000,
 };
 
+/** Weights of a layer are mostly larger, and what a single run needs between its layers mostly smaller. */
+const MAP_THRESHOLD_BYTES = 4 * 1024 * 1024;
+
 export interface RuntimesOptions extends Partial<RuntimeLimits>, Omit<StartOptions, "folder"> {
   /** Native libraries and what is remembered of loads lie in `<home>/runtimes`. Nothing is written elsewhere. */
   readonly home: string;
@@ -79,6 +82,7 @@ class LocalRuntimesImpl implements LocalRuntimes {
     this.#ledger = ledger ?? openFileLedger({ folder, build: NATIVE_BUILD, nowS: () => clock.nowS() });
     const libc = openLibc();
     for (const [name, value] of Object.entries(NATIVE_ENVIRONMENT)) libc.setEnvironment(name, value);
+    libc.setMapThreshold(MAP_THRESHOLD_BYTES);
     this.#loader = new ModelLoader({
       folder,
       libc,
