@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type CliParts,
@@ -19,28 +9,19 @@ import {
   socketPathOf,
 } from "./cli/index.ts";
 import type { Config } from "./config/index.ts";
-import {
-  BUILD,
-  isLarderError,
-  LarderError,
-  LocalEvents,
-  logger,
-  systemClock,
-  systemCode,
-} from "./core/index.ts";
+import { BUILD, isLarderError, LocalEvents, logger, systemClock } from "./core/index.ts";
 import { DEMO_MODEL, ensureDemo } from "./demo/index.ts";
 import { createDownloader, type DownloaderOptions } from "./download/index.ts";
 import { startHttp, startHubHttp } from "./http/index.ts";
 import { chunksOf, createHubClient } from "./hub/index.ts";
 import {
   acquireHomeLock,
-  ADMIN_FILE_TOKEN,
   createLibrary,
+  HomeSecrets,
   type HubDeps,
   HubTokens,
   type LibrarySettings,
   type ModelSettings,
-  newSecret,
   type OwnedLibrary,
 } from "./library/index.ts";
 import { Metrics } from "./metrics/index.ts";
@@ -52,7 +33,6 @@ import {
   openOrRebuildRegistry,
   type Registry,
   schemaVersion,
-  type TokenRow,
 } from "./registry/index.ts";
 import { createRuntimes } from "./runtimes/index.ts";
 import { type BlobStore, openBlobStore } from "./store/index.ts";
@@ -84,19 +64,20 @@ interface OwnedHome {
 
 async function openHome(config: Config, options: OpenOptions, metrics?: Metrics): Promise<OwnedHome> {
   const { home } = config;
+  const secrets = new HomeSecrets(home);
   await using opened = new AsyncDisposableStack();
   opened.adopt(await acquireHomeLock({ home, ...options }), (lock) => lock.release());
   const store = opened.adopt(await openBlobStore({ home }), (it) => it.close());
-  const registry = opened.adopt(await openRegistry(home, store), (it) => it.close());
+  const registry = opened.adopt(await openRegistry(home, store, secrets), (it) => it.close());
   const downloader = opened.adopt(createDownloader(downloaderOptions(config)), (it) => it.close());
   const onRows = metrics?.counts("larder_model_batch_rows", "Rows of a run of a model that joins requests.");
   const library = createLibrary({
     ...{ registry, store, downloader, clock: systemClock, events: new LocalEvents() },
-    hub: hubDeps(config),
+    hub: hubDeps(config, secrets),
     ...(metrics === undefined ? {} : { metrics }),
     runtimes: opened.adopt(createRuntimes({ home, ...(onRows && { onRows }) }), (it) => it.close()),
     settings: librarySettings(config),
-  }, { mirrorTokens: async (rows) => writePrivately(tokensPath(home), JSON.stringify(rows)) });
+  }, { mirrorTokens: async (rows) => secrets.writeTokens(rows) });
   opened.defer(() => library.close());
   const { models, preloading: support } = library;
   const preload = opened.adopt(new Preloader({ models, support, clock: systemClock }), (it) => it.close());
@@ -110,7 +91,7 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const { library, preload, close } = await openHome(config, options, metrics);
   try {
     const socketPath = socketPathOf(config);
-    await library.ensureFileToken(ensureAdminToken(config.home));
+    await library.ensureFileToken(new HomeSecrets(config.home).ensureAdminToken());
     if (options.demo) {
       await ensureDemo({ library, folder: join(config.home, "demo"), signal: options.signal });
     }
@@ -155,13 +136,13 @@ async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   }
 }
 
-function openRegistry(home: string, store: BlobStore): Promise<Registry> {
+function openRegistry(home: string, store: BlobStore, secrets: HomeSecrets): Promise<Registry> {
   return openOrRebuildRegistry({
     path: registryPath(home),
     source: {
       manifests: () => store.readManifests(),
       blobs: () => store.scan(),
-      tokens: async () => readTokens(home),
+      tokens: async () => secrets.readTokens(),
     },
     onRebuild: (report) => logger("registry").warning("Built the registry again: {reason}", { ...report }),
   });
@@ -194,18 +175,13 @@ function netPolicy(config: Config): NetPolicy {
   };
 }
 
-function hubDeps(config: Config): HubDeps {
-  const { home, hubEndpoint, hubMirrors, hubToken, hubToolsTokenPath, stallS } = config;
+function hubDeps(config: Config, secrets: HomeSecrets): HubDeps {
+  const { hubEndpoint, hubMirrors, hubToken, hubToolsTokenPath, stallS } = config;
   const net = createNetClient(netPolicy(config));
-  const ownPath = join(home, "hub.token");
   const tokens = new HubTokens({
     origin: new URL(hubEndpoint).origin,
     environment: hubToken,
-    own: {
-      read: () => readIfThere(ownPath),
-      write: (token) =>
-        token === null ? rmSync(ownPath, { force: true }) : writePrivately(ownPath, `${token}\n`),
-    },
+    own: { read: () => secrets.readHubToken(), write: (token) => secrets.writeHubToken(token) },
     tools: { read: () => readToken(hubToolsTokenPath) },
   });
   const client = createHubClient({
@@ -281,46 +257,6 @@ function reportRegistry({ home }: Config): RegistryReport {
   }
 }
 
-/** A copy of the token rows: a registry that is built again without them would open a closed server. */
-function tokensPath(home: string): string {
-  return join(home, "tokens.json");
-}
-
-/** @throws {LarderError} IO when they are unreadable: better no server than an open one. */
-function readTokens(home: string): readonly TokenRow[] {
-  const text = readIfThere(tokensPath(home));
-  if (text === undefined) return [];
-  try {
-    return JSON.parse(text) as readonly TokenRow[];
-  } catch (error) {
-    throw new LarderError("IO", "Cannot build the registry again: tokens.json is damaged", {
-      hint: `Remove ${tokensPath(home)}: the tokens are then gone and have to be made anew.`,
-      cause: error,
-    });
-  }
-}
-
-const SECRET = /^ldr_[\w-]{43}$/;
-
-/** The token of whoever may read the home, for clients that cannot use the socket. */
-function ensureAdminToken(home: string): string {
-  const path = join(home, ADMIN_FILE_TOKEN);
-  const present = readIfThere(path)?.trim();
-  if (present !== undefined && SECRET.test(present)) return present;
-  const secret = newSecret();
-  writePrivately(path, `${secret}\n`);
-  return secret;
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 /** Another program's file: what cannot be read of it is as good as not there. */
 function readToken(path: string): string | undefined {
   try {
@@ -328,18 +264,4 @@ function readToken(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Replaces a small file in one step; nobody but its owner may read it, whatever the umask is. */
-function writePrivately(path: string, text: string): void {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  const fd = openSync(`${path}.tmp`, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-  try {
-    fchmodSync(fd, 0o600);
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(`${path}.tmp`, path);
 }

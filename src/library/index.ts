@@ -2,7 +2,7 @@ export * from "./types.ts";
 export * from "./deps.ts";
 export * from "./hub-serving.ts";
 export { createLibrary, type CreateLibraryOptions, type OwnedLibrary } from "./library.ts";
-export { ADMIN_FILE_TOKEN, newSecret } from "./tokens.ts";
+export { HomeSecrets } from "./home-secrets.ts";
 export { acquireHomeLock, type HomeLock, type HomeLockOptions } from "./home-lock.ts";
 export { type HomeOwner, readOwner } from "./home-owner.ts";
 export { type HubTokenPlaces, HubTokens } from "./hub-token.ts";
