@@ -53,18 +53,21 @@ export class Passes {
     const { queue, ranked, config, clock } = this.deps;
     const results: PreloadResult[] = [];
     const tried = new Set<string>();
+    const written: Promise<void>[] = [];
     let [order, changes] = [ranked(), queue.changes];
     for (;;) {
       await this.#untilQuiet(signal);
       if (queue.changes !== changes) [order, changes] = [ranked(), queue.changes];
       const batch = order.filter((one) => isWanted(one) && !tried.has(one.reference))
         .slice(0, config().batch_size);
-      if (batch.length === 0) return results;
+      if (batch.length === 0) break;
       for (const { reference } of batch) tried.add(reference);
-      const ended = await Promise.all(batch.map((one) => this.#try(one, signal)));
+      const ended = await Promise.all(batch.map((one) => this.#try(one, written, signal)));
       results.push(...ended);
       if (hasPause(batch, ended)) await clock.sleep(config().delay_ms, signal);
     }
+    await Promise.all(written);
+    return results;
   }
 
   async #untilQuiet(signal: AbortSignal): Promise<void> {
@@ -81,13 +84,16 @@ export class Passes {
     }
   }
 
-  async #try(candidate: Ranked, signal: AbortSignal): Promise<PreloadResult> {
+  /** @param written Is given what the next load need not wait for: what a kill leaves in the queue is found loaded or loaded again. */
+  async #try(candidate: Ranked, written: Promise<void>[], signal: AbortSignal): Promise<PreloadResult> {
     const { models, clock } = this.deps;
     const { reference } = candidate;
     this.#loading.add(reference);
     try {
       const outcome = await preloadOne({ models, nowMs: () => clock.monotonicMs() }, candidate, signal);
-      await this.#settle(candidate, outcome);
+      const settled = this.#settle(candidate, outcome);
+      settled.catch(() => {/* the end of the pass tells */});
+      written.push(settled);
       return {
         reference,
         outcome: outcome.kind,
