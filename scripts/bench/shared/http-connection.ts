@@ -1,6 +1,9 @@
 import { connect, type Socket } from "node:net";
 
 const HEAD_END = "\r\n\r\n";
+/** Far above what a busy machine needs: who waits longer would wait for ever. */
+const OPEN_MS = 10_000;
+const ANSWER_MS = 60_000;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -30,7 +33,15 @@ export class HttpConnection implements Disposable {
     const { hostname, port, host } = new URL(url);
     const socket = connect(Number(port), hostname);
     socket.setNoDelay(true);
-    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    const opening = Promise.withResolvers<void>();
+    socket.once("connect", opening.resolve).once("error", opening.reject);
+    socket.once("close", () => opening.reject(new Error(`${host} closed the connection before it was open`)));
+    const late = setTimeout(() => socket.destroy(), OPEN_MS);
+    try {
+      await opening.promise;
+    } finally {
+      clearTimeout(late);
+    }
     return new HttpConnection(socket, host);
   }
 
@@ -51,10 +62,14 @@ export class HttpConnection implements Disposable {
   }
 
   #ask(request: string): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { sentMs: performance.now(), resolve, reject };
-      this.#socket.write(request);
-    });
+    const asking = Promise.withResolvers<HttpAnswer>();
+    const late = setTimeout(
+      () => asking.reject(new Error(`${this.#host} has not answered for ${ANSWER_MS} ms`)),
+      ANSWER_MS,
+    );
+    this.#waiting = { ...asking, sentMs: performance.now() };
+    this.#socket.write(request);
+    return asking.promise.finally(() => clearTimeout(late));
   }
 
   #take(bytes: Buffer): void {
