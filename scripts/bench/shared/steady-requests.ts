@@ -1,6 +1,7 @@
 import { type HttpAnswer, HttpConnection } from "./http-connection.ts";
 
-const OPEN_FIRST = 16;
+/** Enough for a server that stands still for half a second: what is first written to a connection that was just opened may get lost here. */
+const OPEN_FIRST = 256;
 const TICK_MS = 1;
 
 /** Times are those of `performance.now()`. */
