@@ -56,6 +56,10 @@ export class HttpConnection implements Disposable {
     return this.#ask(`GET ${path} HTTP/1.1\r\nHost: ${this.#host}${HEAD_END}`);
   }
 
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && this.#socket.writable;
+  }
+
   [Symbol.dispose](): void {
     this.#waiting = undefined;
     this.#socket.destroy();

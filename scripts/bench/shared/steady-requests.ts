@@ -1,7 +1,6 @@
 import { type HttpAnswer, HttpConnection } from "./http-connection.ts";
 
-/** Enough for a server that stands still for half a second: what is first written to a connection that was just opened may get lost here. */
-const OPEN_FIRST = 256;
+const OPEN_FIRST = 16;
 const TICK_MS = 1;
 
 /** Times are those of `performance.now()`. */
@@ -31,7 +30,7 @@ export async function steadyRequests(
   const one = async (): Promise<Answered> => {
     const sentMs = performance.now();
     try {
-      const connection = free.pop() ?? await HttpConnection.open(url);
+      const connection = takeOpen(free) ?? await HttpConnection.open(url);
       const answer = await connection.post(path, json);
       free.push(connection);
       return answered(answer, sentMs);
@@ -48,6 +47,12 @@ export async function steadyRequests(
   const answers = await Promise.all(sent);
   for (const connection of free) connection[Symbol.dispose]();
   return answers;
+}
+
+/** The server closes one that is not used for long. */
+function takeOpen(free: HttpConnection[]): HttpConnection | undefined {
+  for (let one = free.pop(); one !== undefined; one = free.pop()) if (one.isOpen) return one;
+  return undefined;
 }
 
 /** With the time that a new connection took. */
