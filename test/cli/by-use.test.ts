@@ -1,27 +1,9 @@
 import { expect, test } from "bun:test";
-import { startHttp } from "../../src/http/index.ts";
 import { CLEARING, UNUSED, USAGE, USE } from "../http/catalog-stand-in.ts";
 import { CACHE_INFO } from "../http/listing-stand-in.ts";
 import { STATS } from "../http/models-stand-in.ts";
-import { CONFIG } from "../http/setup.ts";
-import { StandInLibrary } from "../http/stand-in.ts";
-import { tempFolder } from "../helpers/temp-folder.ts";
 import { larder } from "./harness.ts";
-
-/** A server on the socket of a home, before a library that is not there. */
-async function serving() {
-  const folder = await tempFolder();
-  const library = new StandInLibrary();
-  const server = await startHttp({ library, config: CONFIG, unixSocket: `${folder.path}/larder.sock` });
-  return {
-    library,
-    larder: (...argv: string[]) => larder([...argv, "--home", folder.path]),
-    [Symbol.asyncDispose]: async () => {
-      await server.stop();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
+import { serving } from "./serving.ts";
 
 test.each<[string, unknown[], object]>([
   ["--oldest", ["oldest", 50], { variants: [UNUSED, USE] }],

@@ -1,25 +1,6 @@
 import { expect, test } from "bun:test";
-import { startHttp } from "../../src/http/index.ts";
 import { CHANGED, OPTIONS, TUNED } from "../http/options-stand-in.ts";
-import { CONFIG } from "../http/setup.ts";
-import { StandInLibrary } from "../http/stand-in.ts";
-import { tempFolder } from "../helpers/temp-folder.ts";
-import { larder } from "./harness.ts";
-
-/** A server on the socket of a home, before a library that is not there. */
-async function serving() {
-  const folder = await tempFolder();
-  const library = new StandInLibrary();
-  const server = await startHttp({ library, config: CONFIG, unixSocket: `${folder.path}/larder.sock` });
-  return {
-    library,
-    larder: (...argv: string[]) => larder([...argv, "--home", folder.path]),
-    [Symbol.asyncDispose]: async () => {
-      await server.stop();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
+import { serving } from "./serving.ts";
 
 const TABLE = "OPTION   VALUE  SET FOR\nthreads  2      all variants\npinned   true   one variant\n";
 

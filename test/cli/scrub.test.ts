@@ -1,27 +1,11 @@
 import { expect, test } from "bun:test";
-import { startHttp } from "../../src/http/index.ts";
 import type { ScrubReport } from "../../src/library/index.ts";
 import { SCRUB } from "../http/scrub-stand-in.ts";
-import { CONFIG } from "../http/setup.ts";
-import { StandInLibrary } from "../http/stand-in.ts";
 import { tempFolder } from "../helpers/temp-folder.ts";
 import { larder } from "./harness.ts";
+import { serving } from "./serving.ts";
 
 const REPORT: ScrubReport = { ...SCRUB, position: null, lost: [] };
-
-async function serving() {
-  const folder = await tempFolder();
-  const library = new StandInLibrary();
-  const server = await startHttp({ library, config: CONFIG, unixSocket: `${folder.path}/larder.sock` });
-  return {
-    library,
-    larder: (...argv: string[]) => larder([...argv, "--home", folder.path]),
-    [Symbol.asyncDispose]: async () => {
-      await server.stop();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
 
 test.each<[string[], unknown[]]>([
   [["scrub"], ["report"]],
